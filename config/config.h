@@ -1,0 +1,141 @@
+/* config.h -- the settings, read, checked and complete.
+ *
+ * One option table (config.c) names each setting once: path, type, default, range, help. The reader, the checks,
+ * --print-config, the sample file and the manual page all walk it, so that they cannot disagree. Whoever holds a
+ * `struct config` may trust it: every value is in range, every default filled in, every topic valid. */
+#pragma once
+
+#include "mqtt/topic.h"
+
+#include <stdio.h>
+
+enum config_driver { DRIVER_UDP, DRIVER_DTLS, DRIVER_XBEE, DRIVER_ZNP, DRIVER_EZSP, DRIVER_DECONZ, DRIVER_SERIAL };
+enum config_mode { MODE_TRANSPARENT, MODE_AGGREGATE };
+enum config_level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG, LEVEL_TRACE };
+enum config_tolerance { TOLERANCE_HALF, TOLERANCE_SPEC }; /* 1.5 x always, or section 7.2: 1.1 x above a minute */
+enum config_wake { WAKE_HONOUR, WAKE_RESUME };            /* flags of a CONNECT from asleep: SN-SLP-12 */
+enum config_rebind { REBIND_ANY, REBIND_SAME_IP, REBIND_DENY }; /* may a new address take a session? SN-NET-3 */
+
+/* "host:port" of a setting, taken apart. IPv6 hosts come without brackets. */
+struct config_endpoint {
+    const char *host;
+    uint16_t port;
+};
+
+struct config_radio {
+    const char *name;
+    enum config_driver driver;
+    struct config_endpoint listen;    /* udp; host is a literal address */
+    struct config_endpoint multicast; /* host NULL: none; port defaulted to that of listen */
+    const char *interface;            /* "" = that of the listen address */
+    bool forwarders;
+    uint16_t max_message; /* octets of one frame, either way; SN-FRM-9, SN-FRM-11 */
+};
+
+struct config_broker {
+    const char *url; /* as written, for messages */
+    bool tls;
+    struct config_endpoint address;
+    enum config_mode mode;
+    const char *username, *password_file, *ca_file, *cert_file, *key_file; /* "" = none */
+    struct span password;    /* what password_file held, without its final newline */
+    const char *server_name; /* defaulted to the host of the url */
+    const char *alpn;
+    uint16_t keepalive_s;
+    const char *prefix;
+};
+
+/* One predefined topic id. Sorted by client ("*" first, then octet order), then id; no two alike. */
+struct config_topic {
+    const char *client; /* "*" = every client */
+    uint16_t id;        /* 1..65534 */
+    const char *topic;  /* may hold {client} */
+};
+
+struct config_client {
+    const char *match; /* glob over the client id, as fnmatch(3) without flags */
+    bool allow;
+    enum config_mode mode; /* defaulted to broker.mode */
+    const char *const *publish;   /* NULL = all; else `publish_count` filters, which may hold {client} */
+    const char *const *subscribe; /* likewise */
+    size_t publish_count, subscribe_count;
+    const char *username, *password_file; /* "" = those of the broker section */
+    struct span password;
+    enum config_tolerance tolerance;
+    enum config_wake wake_connect;
+    enum config_rebind address_change, wake_address_change; /* while active; while asleep */
+    bool strict_sleep, sleep_qos0, will_on_takeover, strict_client_id, reject_zero_keepalive;
+    uint16_t awake_extra; /* awake_max: messages beyond those queued at wake-up (SN-SLP-8) */
+};
+
+struct config_limits {
+    uint32_t clients, topics_per_client, subscriptions_per_client;
+    struct {
+        uint32_t messages;
+        uint64_t bytes, ttl_ms;
+    } sleep_queue;
+    struct {
+        uint64_t bytes, ttl_ms;
+    } uplink_queue;
+    struct {
+        uint64_t interval_ms;
+        uint32_t count;
+    } retry;
+    uint64_t wait_ms;            /* T_WAIT, after a client said "congestion" */
+    uint64_t connect_timeout_ms; /* SN-CONN-3 */
+    uint64_t max_idle_ms;        /* keep-alive 0, SN-CONN-6 */
+    uint64_t session_expiry_ms;  /* SN-SES-8 */
+    uint64_t qos2_expiry_ms;     /* SN-RTX-8 */
+    uint32_t inflight_in;        /* SN-PUB-12, at most 8 */
+    uint32_t max_client_id;      /* octets, SN-CONN-5 */
+    uint32_t reconnects;         /* transparent connections dialled again per second */
+    uint32_t stranger_replies;   /* answers per second to addresses without a session, in all */
+};
+
+struct config {
+    const char *path; /* the file, NULL for built-in defaults */
+    struct {
+        uint8_t id;
+        const char *name;
+        uint64_t advertise_ms;
+        const char *state;
+    } gateway;
+    struct config_radio *radios;
+    size_t radio_count;
+    struct config_broker broker;
+    struct config_topic *topics;
+    size_t topic_count;
+    struct config_client *clients; /* first match wins */
+    size_t client_count;
+    struct config_client default_client; /* for an id that no row matches */
+    bool qos_minus_one;
+    struct config_limits limits;
+    struct {
+        const char *listen, *token_file;
+    } admin;
+    struct {
+        enum config_level level;
+        bool json;
+    } log;
+};
+
+/* Reads `path` (NULL: the built-in defaults) and everything it names: topics_file, password files. Every mistake is
+ * written to `mistakes`, a line each, `file:line:column: what is wrong, what would be right`. Returns the settings, for
+ * config_free, or NULL when there was any mistake; never settings with a mistake left out. */
+MUST_CHECK struct config *config_load(const char *path, FILE *mistakes);
+
+/* The same from memory; `name` stands for the file in messages, and relative file names in it are not followed out of
+ * their folder. For tests and the fuzzer. */
+MUST_CHECK struct config *config_parse(const char *name, struct span yaml, FILE *mistakes);
+
+void config_free(struct config *c);
+
+/* Every effective setting as YAML with, beside each, where it came from; secrets hidden. */
+void config_print(const struct config *c, FILE *out);
+
+/* The first row that matches, or the default one. Never NULL. */
+const struct config_client *config_client(const struct config *c, const char *client_id);
+
+/* The sample settings file, and the SETTINGS section of the manual page, made from the option table. */
+void config_print_sample(FILE *out);
+void config_print_manual(FILE *out);
