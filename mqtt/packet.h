@@ -50,6 +50,8 @@ struct mqtt_packet {
      * for mqtt_next_filter; to encode one filter leave it empty, to encode a list put it here. */
     struct span payload;
     struct mqtt_connect connect; /* CONNECT */
+    /* Not on the wire: which arrival a PUBLISH from the broker, or an acknowledgement to it, is about (client.h). */
+    uint32_t receipt;
 };
 
 enum mqtt_error {

@@ -1,0 +1,114 @@
+/* arrivals.c -- QoS 1 and 2 messages of the broker that we have not acknowledged to the end.
+ *
+ * The broker wants PUBACK and PUBREC in the order of its PUBLISHes, while our receivers take them in any order and some
+ * of them an hour later. So each arrival has a state of its own, and arrivals_due walks them from the oldest: the first
+ * one still open holds back the acknowledgements behind it. PUBCOMP has no such order. The list is as long as the
+ * broker's in-flight window, some tens, so it is searched from the front, where the one in question nearly always is. */
+#include "mqtt/arrivals.h"
+
+#include <stdlib.h>
+
+void arrivals_clear(struct arrivals *a)
+{
+    free(a->list);
+    *a = (struct arrivals){ .last_receipt = a->last_receipt };
+}
+
+void arrivals_forget(struct arrivals *a)
+{
+    a->count = 0;
+}
+
+struct arrival *arrivals_by_id(const struct arrivals *a, uint16_t packet_id)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (a->list[i].packet_id == packet_id)
+            return &a->list[i];
+    return NULL;
+}
+
+struct arrival *arrivals_by_receipt(const struct arrivals *a, uint32_t receipt)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (a->list[i].receipt == receipt)
+            return &a->list[i];
+    return NULL;
+}
+
+struct arrival *arrivals_add(struct arrivals *a, uint16_t packet_id, uint8_t qos)
+{
+    enum { FIRST = 4 };
+    if (a->count == a->room) {
+        size_t room = a->room > 0 ? a->room * 2 : FIRST;
+        struct arrival *larger = realloc(a->list, room * sizeof *larger);
+        if (!larger)
+            return NULL;
+        a->list = larger;
+        a->room = room;
+    }
+    struct arrival *new = &a->list[a->count++];
+    if (++a->last_receipt == 0)
+        a->last_receipt = 1;
+    *new = (struct arrival){ .receipt = a->last_receipt, .holders = 1, .packet_id = packet_id, .qos = qos };
+    return new;
+}
+
+void arrival_take(struct arrival *a)
+{
+    if (a->holders > 0)
+        a->holders--;
+    if (a->holders == 0 && a->state == ARRIVAL_OPEN)
+        a->state = ARRIVAL_TAKEN;
+}
+
+void arrival_complete(struct arrival *a)
+{
+    if (a->state == ARRIVAL_RELEASED)
+        a->state = ARRIVAL_FINISHED;
+    else if (a->state == ARRIVAL_RECEIVED)
+        a->state = ARRIVAL_COMPLETE;
+    else
+        a->through = true;
+}
+
+void arrival_release(struct arrival *a)
+{
+    if (a->state == ARRIVAL_COMPLETE)
+        a->state = ARRIVAL_FINISHED;
+    else if (a->state == ARRIVAL_RECEIVED)
+        a->state = ARRIVAL_RELEASED;
+}
+
+static void arrival_end(struct arrivals *a, size_t i)
+{
+    memmove(&a->list[i], &a->list[i + 1], (a->count - 1 - i) * sizeof a->list[0]);
+    a->count--;
+}
+
+static enum mqtt_type arrival_due(const struct arrival *a, bool first_open)
+{
+    if (a->state == ARRIVAL_FINISHED)
+        return MQTT_PUBCOMP;
+    if (a->state != ARRIVAL_TAKEN || !first_open)
+        return MQTT_TYPES;
+    return a->qos == 2 ? MQTT_PUBREC : MQTT_PUBACK;
+}
+
+bool arrivals_due(struct arrivals *a, struct mqtt_packet *ack)
+{
+    bool in_order = true;
+    for (size_t i = 0; i < a->count; i++) {
+        struct arrival *one = &a->list[i];
+        in_order = in_order && one->state != ARRIVAL_OPEN;
+        enum mqtt_type type = arrival_due(one, in_order);
+        if (type == MQTT_TYPES)
+            continue;
+        *ack = (struct mqtt_packet){ .type = type, .packet_id = one->packet_id };
+        if (type == MQTT_PUBREC)
+            one->state = one->through ? ARRIVAL_COMPLETE : ARRIVAL_RECEIVED;
+        else
+            arrival_end(a, i);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,50 @@
+/* arrivals.h -- QoS 1 and 2 messages of the broker that we have not acknowledged to the end (MQTT 3.1.1, section 4.3).
+ *
+ * An arrival is named by its receipt, which is never given twice; packet ids are the broker's and come again. */
+#pragma once
+
+#include "mqtt/packet.h"
+
+enum arrival_state {
+    ARRIVAL_OPEN,     /* somebody still has to take it */
+    ARRIVAL_TAKEN,    /* PUBACK or PUBREC is due, as soon as those before it are out */
+    ARRIVAL_RECEIVED, /* QoS 2: PUBREC is out */
+    ARRIVAL_RELEASED, /* QoS 2: PUBREL came, the receiver is not through yet */
+    ARRIVAL_COMPLETE, /* QoS 2: the receiver is through, PUBREL did not come yet */
+    ARRIVAL_FINISHED  /* QoS 2: PUBCOMP is due */
+};
+
+struct arrival {
+    uint32_t receipt;
+    uint32_t holders; /* receivers that have not taken it yet */
+    uint16_t packet_id;
+    uint8_t qos;
+    uint8_t state;    /* enum arrival_state */
+    bool through;     /* the receiver went through its own QoS 2 exchange before PUBREC could leave */
+};
+
+struct arrivals {
+    struct arrival *list; /* in order of arrival */
+    size_t room, count;
+    uint32_t last_receipt;
+};
+
+void arrivals_clear(struct arrivals *a);
+
+/* All that is open is void: the broker forgot our session. Receipts go on from where they are. */
+void arrivals_forget(struct arrivals *a);
+
+struct arrival *arrivals_by_id(const struct arrivals *a, uint16_t packet_id);
+struct arrival *arrivals_by_receipt(const struct arrivals *a, uint32_t receipt);
+
+/* A new one with one holder. NULL when memory ends. */
+MUST_CHECK struct arrival *arrivals_add(struct arrivals *a, uint16_t packet_id, uint8_t qos);
+
+/* One receiver took it / the QoS 2 receiver is through / the broker's PUBREL came. */
+void arrival_take(struct arrival *a);
+void arrival_complete(struct arrival *a);
+void arrival_release(struct arrival *a);
+
+/* The next acknowledgement that may leave now, in the order that MQTT-4.6.0-2 and -3 want; false when there is none.
+ * What it gives is settled: it must be sent. */
+bool arrivals_due(struct arrivals *a, struct mqtt_packet *ack);

@@ -1,0 +1,106 @@
+/* client.h -- the client side of one MQTT 3.1.1 connection, without the connection.
+ *
+ * It knows which packet ids are in use and by whom, what to send again after a reconnect, which arrivals from the broker
+ * are still to be acknowledged and in which order, and when to ping. It reads decoded packets and writes bytes into
+ * `out`; whoever owns the socket moves them. Nothing here blocks, looks at a clock or knows why a packet is sent. */
+#pragma once
+
+#include "mqtt/arrivals.h"
+#include "mqtt/buffer.h"
+
+typedef uint64_t msec; /* milliseconds on a monotonic clock */
+#define MSEC_NEVER UINT64_MAX
+
+enum mqtt_client_state {
+    MQTT_CLIENT_OFFLINE,
+    MQTT_CLIENT_CONNECTING, /* CONNECT is in `out`, CONNACK not here yet */
+    MQTT_CLIENT_ONLINE
+};
+
+enum flight_state {
+    FLIGHT_FREE,
+    FLIGHT_RESERVED,   /* the id is given away, the packet did not come yet */
+    FLIGHT_ANSWER,     /* waits for PUBACK, SUBACK or UNSUBACK */
+    FLIGHT_PUBREC,     /* QoS 2, waits for PUBREC */
+    FLIGHT_PUBREC_REL, /* QoS 2, sent again as new; its owner released it already, so PUBREL follows PUBREC at once */
+    FLIGHT_HELD,       /* PUBREC came; its owner did not release it yet */
+    FLIGHT_PUBCOMP     /* PUBREL is out */
+};
+
+/* A request of ours that the broker has not answered to the end. */
+struct flight {
+    void *owner; /* whom the answer is for; NULL = nobody any more */
+    uint8_t *packet; /* owned, encoded, to be sent again; NULL for a reserved id */
+    uint32_t packet_len;
+    uint32_t order; /* of sending */
+    uint16_t packet_id;
+    uint8_t state; /* enum flight_state */
+};
+
+struct mqtt_client {
+    enum mqtt_client_state state;
+    struct buffer out;
+    msec keep_alive, answer_timeout; /* set by the owner: when to ping; how long CONNACK and PINGRESP may take */
+    msec sent_at, asked_at;          /* last packet out; the CONNECT or the oldest open PINGREQ */
+    uint32_t pings_sent, pings_answered;
+
+    struct flight *flights; /* direct mapped: packet_id & (flight_room - 1) */
+    size_t flight_room, flight_count, flight_bytes;
+    uint32_t next_order;
+    uint16_t next_packet_id;
+
+    struct arrivals arrivals;
+};
+
+enum mqtt_event {
+    MQTT_EVENT_NONE,      /* handled, nothing to tell */
+    MQTT_EVENT_CONNECTED, /* p->session_present tells the rest; open requests are sent again */
+    MQTT_EVENT_REFUSED,   /* p->code says why; the broker closes */
+    MQTT_EVENT_ANSWER,    /* PUBACK, PUBREC, PUBCOMP, SUBACK or UNSUBACK for *owner (never NULL) */
+    MQTT_EVENT_MESSAGE,   /* a PUBLISH; p->receipt names it when QoS > 0 */
+    MQTT_EVENT_VIOLATION  /* the broker may not send this now: close */
+};
+
+void mqtt_client_init(struct mqtt_client *c, msec keep_alive, msec answer_timeout);
+void mqtt_client_clear(struct mqtt_client *c); /* frees what it holds */
+
+/* The transport is up: writes CONNECT. */
+void mqtt_client_open(struct mqtt_client *c, const struct mqtt_connect *connect, msec now);
+
+/* The transport is gone. Open requests and arrivals stay for the next one. */
+void mqtt_client_lost(struct mqtt_client *c);
+
+/* A packet from the broker (mqtt_decode took care of its form). For a message p->receipt is set. */
+enum mqtt_event mqtt_client_receive(struct mqtt_client *c, struct mqtt_packet *p, msec now, void **owner);
+
+/* A free packet id for a request of `owner`; 0 when all are in use. Never one in use (MQTT-2.3.1-2). */
+uint16_t mqtt_client_reserve(struct mqtt_client *c, void *owner);
+void mqtt_client_unreserve(struct mqtt_client *c, uint16_t packet_id);
+
+/* Writes a packet. PUBLISH with QoS > 0, SUBSCRIBE and UNSUBSCRIBE carry a reserved id and are remembered until
+ * answered, also while offline; PUBLISH with QoS 0 while offline is refused. False: not sent, nothing remembered. */
+bool mqtt_client_send(struct mqtt_client *c, const struct mqtt_packet *p, msec now);
+
+/* The owner of a QoS 2 message that got PUBREC lets it go: PUBREL. */
+void mqtt_client_release(struct mqtt_client *c, uint16_t packet_id, msec now);
+
+/* Nobody waits for the answers to this owner's requests any more; the requests themselves go on. */
+void mqtt_client_orphan(struct mqtt_client *c, const void *owner);
+
+/* How many receivers have to take this arrival; it begins with one. 0: nobody, so it is acknowledged. */
+void mqtt_client_hold(struct mqtt_client *c, uint32_t receipt, uint32_t holders, msec now);
+
+/* One receiver has taken it: PUBACK or PUBREC when it was the last one. Unknown receipts are ignored: what they named
+ * is gone (they are never given twice). */
+void mqtt_client_take(struct mqtt_client *c, uint32_t receipt, msec now);
+
+/* The receiver of a QoS 2 arrival is through: PUBCOMP as soon as the broker's PUBREL is here. */
+void mqtt_client_complete(struct mqtt_client *c, uint32_t receipt, msec now);
+
+void mqtt_client_ping(struct mqtt_client *c, msec now);
+
+/* When mqtt_client_tick wants to be called. MSEC_NEVER while offline. */
+msec mqtt_client_deadline(const struct mqtt_client *c);
+
+/* Pings when it is time. False: CONNACK or PINGRESP did not come in time, give the connection up. */
+MUST_CHECK bool mqtt_client_tick(struct mqtt_client *c, msec now);
