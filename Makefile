@@ -21,7 +21,7 @@ BENCH_SRC := $(wildcard tests/bench/*.c)
 # ---- how ------------------------------------------------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror \
             -Wno-missing-field-initializers
-PACKAGES := libevent libevent_openssl openssl yaml-0.1
+PACKAGES := libevent libevent_openssl openssl yaml-0.1 jansson
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(CFLAGS) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) \
              $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
