@@ -33,6 +33,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PURE_LIB := $(BUILD)/libpure.a
 SHELL_LIB := $(BUILD)/libshell.a
 TOOL_LIB := $(BUILD)/libtool.a
+SYSTEM_LIB := $(BUILD)/libsystem.a
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
@@ -41,6 +42,7 @@ $(BUILD)/obj/%.o: %.c
 $(PURE_LIB): $(call objects,$(PURE))
 $(SHELL_LIB): $(call objects,$(SHELL_SRC))
 $(TOOL_LIB): $(call objects,$(TOOL_SRC))
+$(SYSTEM_LIB): $(call objects,$(filter-out $(SYSTEM_TESTS),$(wildcard tests/system/*.c)))
 $(BUILD)/%.a:
 	@rm -f $@; ar rcs $@ $^
 
@@ -49,6 +51,9 @@ $(BUILD)/mqttsn-gateway: $(call objects,gateway/main.c) $(SHELL_LIB) $(PURE_LIB)
 $(BUILD)/mqttsn-%: $(BUILD)/obj/tools/mqttsn-%.o $(TOOL_LIB) $(PURE_LIB)
 	$(LINK) $^ $(LIBS) -lm
 $(BUILD)/%_test: $(BUILD)/obj/%_test.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
+	@mkdir -p $(@D)
+	$(LINK) $^ $(LIBS) $(TEST_LIBS)
+$(BUILD)/tests/system/%_test: $(BUILD)/obj/tests/system/%_test.o $(SYSTEM_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(TEST_LIBS)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(PURE_LIB)
