@@ -24,7 +24,9 @@ void mqtt_client_clear(struct mqtt_client *c)
     free(c->flights);
     arrivals_clear(&c->arrivals);
     buffer_clear(&c->out);
-    *c = (struct mqtt_client){ .keep_alive = c->keep_alive, .answer_timeout = c->answer_timeout };
+    *c = (struct mqtt_client){ .keep_alive = c->keep_alive,
+                               .answer_timeout = c->answer_timeout,
+                               .arrivals = { .last_receipt = c->arrivals.last_receipt } };
 }
 
 /* ---- bytes out ---------------------------------------------------------------------------------------------------- */
@@ -320,6 +322,7 @@ void mqtt_client_complete(struct mqtt_client *c, uint32_t receipt, msec now)
 void mqtt_client_open(struct mqtt_client *c, const struct mqtt_connect *connect, msec now)
 {
     c->state = MQTT_CLIENT_CONNECTING;
+    c->clean = connect->clean;
     c->asked_at = now;
     c->pings_sent = c->pings_answered = 0;
     (void)put_packet(c, &(struct mqtt_packet){ .type = MQTT_CONNECT, .connect = *connect }, now);
@@ -335,6 +338,8 @@ static enum mqtt_event connack_arrived(struct mqtt_client *c, const struct mqtt_
 {
     if (p->code != 0)
         return MQTT_EVENT_REFUSED;
+    if (c->clean && p->session_present)
+        return MQTT_EVENT_VIOLATION;
     c->state = MQTT_CLIENT_ONLINE;
     if (!p->session_present)
         arrivals_forget(&c->arrivals);
@@ -362,7 +367,7 @@ enum mqtt_event mqtt_client_receive(struct mqtt_client *c, struct mqtt_packet *p
     case MQTT_PINGRESP:
         c->pings_answered += c->pings_answered != c->pings_sent;
         c->asked_at = now;
-        return MQTT_EVENT_NONE;
+        return MQTT_EVENT_PONG;
     default:
         return MQTT_EVENT_VIOLATION;
     }

@@ -39,6 +39,7 @@ struct flight {
 
 struct mqtt_client {
     enum mqtt_client_state state;
+    bool clean; /* asked in the last CONNECT */
     struct buffer out;
     msec keep_alive, answer_timeout; /* set by the owner: when to ping; how long CONNACK and PINGRESP may take */
     msec sent_at, asked_at;          /* last packet out; the CONNECT or the oldest open PINGREQ */
@@ -57,12 +58,14 @@ enum mqtt_event {
     MQTT_EVENT_CONNECTED, /* p->session_present tells the rest; open requests are sent again */
     MQTT_EVENT_REFUSED,   /* p->code says why; the broker closes */
     MQTT_EVENT_ANSWER,    /* PUBACK, PUBREC, PUBCOMP, SUBACK or UNSUBACK for *owner (never NULL) */
+    MQTT_EVENT_PONG,      /* PINGRESP: everything the broker sent before it is here */
     MQTT_EVENT_MESSAGE,   /* a PUBLISH; p->receipt names it when QoS > 0 */
     MQTT_EVENT_VIOLATION  /* the broker may not send this now: close */
 };
 
 void mqtt_client_init(struct mqtt_client *c, msec keep_alive, msec answer_timeout);
-void mqtt_client_clear(struct mqtt_client *c); /* frees what it holds */
+/* Frees what it holds and begins anew; receipts go on, so that an old one is never taken for a new one. */
+void mqtt_client_clear(struct mqtt_client *c);
 
 /* The transport is up: writes CONNECT. */
 void mqtt_client_open(struct mqtt_client *c, const struct mqtt_connect *connect, msec now);

@@ -1,0 +1,64 @@
+/* action.c -- the list of actions, and the names of the reasons to drop a message.
+ *
+ * The list never grows: its room follows from the limits, so a decision can neither fail half way nor allocate. */
+#include "gateway/core/action.h"
+
+#include <assert.h>
+
+static const struct {
+    const char *name, *text;
+} drops[] = {
+#define DROP(name, text) { #name, text },
+#include "gateway/core/drops.def"
+#undef DROP
+};
+
+const char *drop_name(enum drop d)
+{
+    return d < DROPS ? drops[d].name : "?";
+}
+
+const char *drop_text(enum drop d)
+{
+    return d < DROPS ? drops[d].text : "?";
+}
+
+/* A wiped queue: for each message a drop, its acknowledgement and its completion. Each subscription: one request. */
+size_t actions_needed(size_t queue_messages, size_t subscriptions)
+{
+    enum { FEW = 32, PER_MESSAGE = 3 };
+    return FEW + PER_MESSAGE * (queue_messages + 1) + subscriptions;
+}
+
+static struct action *actions_add(struct actions *out, enum action_kind kind)
+{
+    assert(out->count < out->room);
+    struct action *a = &out->list[out->count++];
+    a->kind = kind;
+    return a;
+}
+
+void actions_send(struct actions *out, const struct mqttsn_message *m)
+{
+    actions_add(out, ACTION_SEND)->send = *m;
+}
+
+void actions_upstream(struct actions *out, const struct mqtt_packet *p)
+{
+    actions_add(out, ACTION_UPSTREAM)->upstream = *p;
+}
+
+void actions_drop(struct actions *out, enum drop why)
+{
+    actions_add(out, ACTION_DROP)->drop = why;
+}
+
+void actions_state(struct actions *out, unsigned from)
+{
+    actions_add(out, ACTION_STATE)->from = from;
+}
+
+void actions_forget(struct actions *out)
+{
+    actions_add(out, ACTION_FORGET);
+}

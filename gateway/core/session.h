@@ -1,0 +1,111 @@
+/* session.h -- what one client is doing (MQTT-SN 1.2, section 6).
+ *
+ * Pure: (state, input, now) -> actions. There are three ways in and one door between states. The procedures of section 6
+ * are in session_connect.c, _publish.c, _deliver.c, _subscribe.c and _sleep.c; session_rules.h is what they share. */
+#pragma once
+
+#include "gateway/core/access.h"
+#include "gateway/core/action.h"
+#include "gateway/core/inflight.h"
+#include "gateway/core/predefined.h"
+#include "gateway/core/registry.h"
+#include "gateway/core/sleepq.h"
+#include "gateway/core/subscriptions.h"
+#include "gateway/core/upstream.h"
+#include "gateway/core/will.h"
+
+enum session_state {
+    SESSION_DISCONNECTED,
+    SESSION_WILL_TOPIC,   /* WILLTOPICREQ is out */
+    SESSION_WILL_MESSAGE, /* WILLMSGREQ is out */
+    SESSION_CONNECTING,   /* the broker's answer is not here yet */
+    SESSION_ACTIVE,
+    SESSION_ASLEEP,
+    SESSION_AWAKE,
+    SESSION_LOST,
+    SESSION_STATES
+};
+
+/* What all sessions share, owned by the shell; it may change under them (reload). */
+struct common {
+    const struct limits *limits;
+    struct predefined *predefined; /* the current table, for ids that came by a reload */
+};
+
+/* A CONNECT under way. */
+struct connecting {
+    uint8_t flags;     /* will and clean, as asked */
+    uint16_t duration; /* seconds */
+    bool resume;       /* from asleep: the session goes on (SN-SLP-12) */
+    struct will *will; /* the new one, prompted for; NULL = none yet */
+};
+
+enum delivery_phase {
+    DELIVERY_IDLE,
+    DELIVERY_REGISTER, /* waits for REGACK */
+    DELIVERY_PUBACK,
+    DELIVERY_PUBREC,
+    DELIVERY_PUBCOMP,
+    DELIVERY_PAUSED /* the client said "congestion": waits T_WAIT */
+};
+
+/* The one message in flight to the client (SN-RTX-5). */
+struct delivery {
+    struct queued *message; /* owned; NULL when idle */
+    uint8_t phase;          /* enum delivery_phase */
+    uint8_t tries;          /* retransmissions so far */
+    uint8_t topic_id_type;
+    bool repaired; /* the client did not know the id once already (SN-DLV-9) */
+    uint16_t topic_id, message_id;
+    msec retry_at; /* MSEC_NEVER: frozen, until the client says something */
+};
+
+struct session {
+    enum session_state state;
+    bool clean;               /* of the connection as it stands */
+    uint16_t keep_alive_s;    /* 0 = not supervised but by max_idle */
+    uint16_t sleep_s;         /* the duration of its last DISCONNECT */
+    uint16_t max_message;     /* octets that its radio carries */
+    uint16_t last_message_id; /* of ours */
+    uint8_t prompts;          /* WILLTOPICREQ or WILLMSGREQ sent again so far */
+    uint32_t awake_left;      /* deliveries that may still begin in this awake period (SN-SLP-8) */
+    msec heard_at;            /* last sign of life */
+    msec entered_at;          /* the state */
+    msec connack_at;          /* our CONNACK, while the client said nothing since; else MSEC_NEVER (SN-CONN-9) */
+    msec refusal_at;          /* last "congestion" for a QoS 0 message (SN-CNG-2) */
+    msec deadline;            /* when session_tick wants to be called; the shell's one timer */
+
+    struct span client_id; /* NUL-terminated, owned */
+    const struct common *common;
+    const struct access *access;
+    struct predefined *predefined; /* held: the table the session began with */
+    struct upstream *upstream;     /* NULL until it has one */
+    void *seat;                    /* the strategy's, NULL = none */
+
+    struct connecting connect;
+    struct will *will;
+    struct registry topics;
+    struct subscriptions subscriptions;
+    struct inflight inflight;
+    struct delivery delivery;
+    struct sleepq queue;
+    struct queued_list spent; /* delivered; freed at the next call, since actions borrow from them */
+    struct will *spent_will;
+};
+
+/* `client_id` is copied. False: no memory. `access` and `upstream` are the caller's to set, also later. */
+MUST_CHECK bool session_init(struct session *s, struct span client_id, const struct common *common, msec now);
+void session_clear(struct session *s);
+
+/* The only three ways in. Each leaves its answers in `out`; spans in `out` live until the next call. */
+void session_receive(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out);
+void session_broker(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
+void session_tick(struct session *s, msec now, struct actions *out);
+
+/* The MQTT CONNECT of a connection of its own, as things stand now. Borrows from the session. */
+void session_connect_packet(const struct session *s, struct mqtt_connect *c);
+
+/* Is the client connected, awake or not? */
+bool session_is_connected(const struct session *s);
+
+const char *session_state_name(enum session_state state);

@@ -1,0 +1,231 @@
+/* session_publish.c -- from the client to the broker: REGISTER, PUBLISH, PUBREL (MQTT-SN 1.2, sections 6.5, 6.6, 6.8).
+ *
+ * A QoS 1 or 2 PUBLISH opens an exchange and is answered when the broker has answered, never before (design rule 1).
+ * What the client repeats meanwhile finds its exchange open and is not published twice. What cannot be taken now is
+ * answered "congestion", and the client keeps its sample. */
+#include "gateway/core/session_rules.h"
+
+#include "mqtt/topic.h"
+
+/* ---- REGISTER ----------------------------------------------------------------------------------------------------- */
+
+void topic_register(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    (void)now;
+    struct mqttsn_message ack = { .type = MQTTSN_REGACK, .message_id = m->message_id };
+    struct topic *t = NULL;
+    if (!topic_name_valid(m->tail) || !access_publish(s->access, s->client_id, m->tail)) {
+        ack.return_code = MQTTSN_NOT_SUPPORTED;
+    } else {
+        t = registry_find_name(&s->topics.normal, m->tail);
+        if (!t)
+            t = session_new_topic(s, m->tail);
+        ack.return_code = t ? MQTTSN_ACCEPTED : MQTTSN_CONGESTION;
+    }
+    if (t) {
+        t->standing = TOPIC_CONFIRMED;
+        ack.topic_id = t->id;
+    } else {
+        actions_drop(out, ack.return_code == MQTTSN_CONGESTION ? DROP_CONGESTION : DROP_INVALID_TOPIC);
+    }
+    actions_send(out, &ack);
+}
+
+/* ---- PUBLISH ------------------------------------------------------------------------------------------------------ */
+
+static void answer(const struct mqttsn_message *m, enum mqttsn_type type, uint8_t code, struct actions *out)
+{
+    actions_send(out, &(struct mqttsn_message){
+                          .type = type, .topic_id = m->topic_id, .message_id = m->message_id, .return_code = code });
+}
+
+/* PUBACK with a rejection fits every QoS but -1 (SN-PUB-4); a flood of QoS 0 gets one "congestion" a second. */
+static void refuse(struct session *s, const struct mqttsn_message *m, enum drop why, msec now, struct actions *out)
+{
+    enum { ONE_SECOND = 1000 };
+    uint8_t code = why == DROP_INVALID_TOPIC ? MQTTSN_INVALID_TOPIC_ID
+                   : why == DROP_FORBIDDEN   ? MQTTSN_NOT_SUPPORTED
+                                             : MQTTSN_CONGESTION;
+    actions_drop(out, why);
+    if (m->qos == MQTTSN_QOS_MINUS_ONE)
+        return;
+    if (m->qos == 0 && code == MQTTSN_CONGESTION) {
+        if (s->refusal_at != 0 && now - s->refusal_at < ONE_SECOND)
+            return;
+        s->refusal_at = now;
+    }
+    answer(m, MQTTSN_PUBACK, code, out);
+}
+
+/* The topic that a PUBLISH names. When there is none, or the client may not use it, *why says so. */
+static struct span publish_topic(struct session *s, const struct mqttsn_message *m, enum drop *why,
+                                 struct actions *out)
+{
+    struct span name = { 0 };
+    *why = DROP_INVALID_TOPIC;
+    if (m->topic_id_type == MQTTSN_NORMAL) {
+        const struct topic *t = registry_find_id(&s->topics.normal, m->topic_id);
+        name = t ? t->name : name;
+    } else if (m->topic_id_type == MQTTSN_PREDEFINED) {
+        name = session_predefined_name(s, m->topic_id);
+    } else {
+        *why = DROP_FORBIDDEN;
+        if (m->topic_id_type == MQTTSN_SHORT && topic_name_valid(session_short_name(m->topic_id, out)))
+            name = session_short_name(m->topic_id, out);
+    }
+    if (name.at && !access_publish(s->access, s->client_id, name)) {
+        *why = DROP_FORBIDDEN;
+        name = (struct span){ 0 };
+    }
+    return name;
+}
+
+static void publish_unacknowledged(struct session *s, const struct mqttsn_message *m, struct span topic, msec now,
+                                   struct actions *out)
+{
+    if (!s->upstream || !upstream_ready(s->upstream)) {
+        refuse(s, m, DROP_BROKER_AWAY, now, out);
+        return;
+    }
+    bool retain = m->retain && m->qos != MQTTSN_QOS_MINUS_ONE; /* SN-M1-4 */
+    actions_upstream(out, &(struct mqtt_packet){
+                              .type = MQTT_PUBLISH, .retain = retain, .topic = topic, .payload = m->tail });
+}
+
+/* Is it one that we have already? Then the first answers for both (SN-RTX-7). */
+static bool publish_repeated(struct session *s, const struct mqttsn_message *m, uint32_t digest, msec now,
+                             struct actions *out)
+{
+    const struct limits *l = s->common->limits;
+    msec window = l->retry * (l->retry_count + 1U);
+    struct exchange *e = inflight_publish(&s->inflight, m->message_id);
+    if (e && (m->dup || e->digest == digest)) {
+        actions_drop(out, DROP_DUPLICATE);
+        if (e->phase == EXCHANGE_PUBREL)
+            answer(m, MQTTSN_PUBREC, 0, out);
+        return true;
+    }
+    if (e) /* the client lost its state and begins anew with an old number */
+        inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+    e = inflight_answered(&s->inflight, m->message_id, digest, now > window ? now - window : 0);
+    if (!e || e->qos != m->qos || (m->qos == 1 && !m->dup)) /* exactly once is worth more caution than at least once */
+        return false;
+    actions_drop(out, DROP_ANSWERED_BEFORE);
+    if (m->qos == 1)
+        answer(m, MQTTSN_PUBACK, MQTTSN_ACCEPTED, out);
+    else
+        answer(m, MQTTSN_PUBREC, 0, out);
+    return true;
+}
+
+static void publish_acknowledged(struct session *s, const struct mqttsn_message *m, struct span topic, msec now,
+                                 struct actions *out)
+{
+    uint32_t digest = inflight_digest(m);
+    if (publish_repeated(s, m, digest, now, out))
+        return;
+    bool crowded = s->inflight.publishing >= s->common->limits->inflight_in;
+    uint16_t packet_id = !crowded && s->upstream ? upstream_reserve(s->upstream, s, topic.len + m->tail.len) : 0;
+    struct exchange *e = packet_id != 0 ? inflight_open(&s->inflight, EXCHANGE_PUBACK, now) : NULL;
+    if (!e) {
+        if (packet_id != 0)
+            mqtt_client_unreserve(&s->upstream->mqtt, packet_id);
+        refuse(s, m, DROP_CONGESTION, now, out);
+        return;
+    }
+    e->phase = m->qos == 2 ? EXCHANGE_PUBREC : EXCHANGE_PUBACK;
+    e->qos = m->qos;
+    e->message_id = m->message_id;
+    e->topic_id = m->topic_id;
+    e->packet_id = packet_id;
+    e->digest = digest;
+    actions_upstream(out, &(struct mqtt_packet){ .type = MQTT_PUBLISH,
+                                                 .qos = m->qos,
+                                                 .retain = m->retain,
+                                                 .packet_id = packet_id,
+                                                 .topic = topic,
+                                                 .payload = m->tail });
+}
+
+void publish_accept(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    enum drop why = DROP_INVALID_TOPIC;
+    bool acknowledged = m->qos == 1 || m->qos == 2;
+    if (m->qos == MQTTSN_QOS_MINUS_ONE && m->topic_id_type == MQTTSN_NORMAL) { /* SN-M1-2 */
+        actions_drop(out, DROP_QOS_MINUS_ONE_TOPIC);
+        return;
+    }
+    if (acknowledged && m->message_id == 0) { /* SN-PUB-10 */
+        refuse(s, m, DROP_FORBIDDEN, now, out);
+        return;
+    }
+    if (m->qos == 0 && m->topic_id_type == MQTTSN_RESERVED) { /* SN-FRM-7 */
+        actions_drop(out, DROP_INVALID_TOPIC);
+        return;
+    }
+    struct span topic = publish_topic(s, m, &why, out);
+    if (!topic.at)
+        refuse(s, m, why, now, out);
+    else if (acknowledged)
+        publish_acknowledged(s, m, topic, now, out);
+    else
+        publish_unacknowledged(s, m, topic, now, out);
+}
+
+/* ---- the broker's answers, and PUBREL ----------------------------------------------------------------------------- */
+
+static void answer_exchange(const struct exchange *e, enum mqttsn_type type, struct actions *out)
+{
+    actions_send(out, &(struct mqttsn_message){
+                          .type = type, .topic_id = e->topic_id, .message_id = e->message_id });
+}
+
+/* A PUBACK to a QoS 2 message comes from brokers that have no QoS 2: it has the message, so the client goes on with its
+ * own handshake and we end it alone. */
+void publish_answered(struct session *s, struct exchange *e, const struct mqtt_packet *p, msec now,
+                      struct actions *out)
+{
+    if (p->type == MQTT_PUBACK && e->phase == EXCHANGE_PUBACK) {
+        answer_exchange(e, MQTTSN_PUBACK, out);
+        inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);
+    } else if (p->type != MQTT_PUBCOMP && e->phase == EXCHANGE_PUBREC) {
+        if (p->type == MQTT_PUBACK)
+            e->packet_id = 0;
+        answer_exchange(e, MQTTSN_PUBREC, out);
+        inflight_step(&s->inflight, e, EXCHANGE_PUBREL, now);
+    } else if (p->type == MQTT_PUBCOMP && e->phase == EXCHANGE_PUBCOMP) {
+        answer_exchange(e, MQTTSN_PUBCOMP, out);
+        inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);
+    }
+}
+
+static void release_upstream(struct session *s, struct exchange *e, msec now, struct actions *out)
+{
+    actions_upstream(out, &(struct mqtt_packet){ .type = MQTT_PUBREL, .packet_id = e->packet_id });
+    inflight_step(&s->inflight, e, EXCHANGE_PUBCOMP, now);
+}
+
+void publish_release(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    struct exchange *e = inflight_publish(&s->inflight, m->message_id);
+    if (e && e->phase == EXCHANGE_PUBCOMP)
+        return; /* the answer is on its way */
+    if (e && e->phase == EXCHANGE_PUBREL && e->packet_id != 0) {
+        release_upstream(s, e, now, out);
+        return;
+    }
+    if (e && e->phase == EXCHANGE_PUBREL)
+        inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);
+    answer(m, MQTTSN_PUBCOMP, 0, out); /* also for an id we do not know: it ends the client's wait (SN-PUB-8) */
+}
+
+/* A client that never released its QoS 2 message must not hold the broker's window for ever (SN-RTX-8). */
+void publish_expire(struct session *s, msec now, struct actions *out)
+{
+    msec age = s->common->limits->qos2_expiry;
+    struct exchange *e = now >= age ? inflight_overdue(&s->inflight, EXCHANGE_PUBREL, now - age) : NULL;
+    if (e && e->packet_id != 0)
+        release_upstream(s, e, now, out);
+    else if (e)
+        inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+}

@@ -1,0 +1,64 @@
+/* session_rules.h -- what the procedures of a session share with each other and with nobody else. */
+#pragma once
+
+#include "gateway/core/session.h"
+
+#define FROM(state) (1U << SESSION_##state)
+enum {
+    STATES_CONNECTED = FROM(ACTIVE) | FROM(ASLEEP) | FROM(AWAKE),
+    STATES_CONNECTING = FROM(WILL_TOPIC) | FROM(WILL_MESSAGE) | FROM(CONNECTING),
+    STATES_ALL = (1U << SESSION_STATES) - 1
+};
+
+typedef void handler(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out);
+
+/* The one door between states. */
+void session_enter(struct session *s, enum session_state next, msec now, struct actions *out);
+
+/* The connection is over: DISCONNECTED or LOST, kept when the session is, else freed. */
+void session_end(struct session *s, enum session_state how, msec now, struct actions *out);
+
+/* Everything a clean session begins without (SN-SES-5). */
+void session_wipe(struct session *s, struct actions *out);
+
+/* A plain message to the client. */
+void session_reply(struct actions *out, enum mqttsn_type type, uint8_t return_code);
+void session_ask_upstream(struct actions *out, enum mqtt_type type);
+
+/* What a predefined id or short name stands for, or NULL `at` (SN-TOP-4, -5). The span lives as `out` does. */
+struct span session_predefined_name(struct session *s, uint16_t id);
+/* A normal id for a topic that has none yet; NULL when the client has too many. */
+struct topic *session_new_topic(struct session *s, struct span name);
+struct span session_short_name(uint16_t topic_id, struct actions *out);
+
+/* session_connect.c */
+handler connect_begin, will_topic_take, will_message_take, will_topic_update, will_message_update, connect_abort;
+void connect_answered(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
+void connect_accept(struct session *s, msec now, struct actions *out);
+void connect_retry(struct session *s, msec now, struct actions *out);
+
+/* session_publish.c: client to broker */
+handler topic_register, publish_accept, publish_release;
+void publish_answered(struct session *s, struct exchange *e, const struct mqtt_packet *p, msec now,
+                      struct actions *out);
+void publish_expire(struct session *s, msec now, struct actions *out);
+
+/* session_deliver.c: broker to client */
+handler regack_take, puback_take, pubrec_take, pubcomp_take;
+void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
+void deliver_next(struct session *s, msec now, struct actions *out);
+void deliver_again(struct session *s, msec now, struct actions *out);
+void deliver_retry(struct session *s, msec now, struct actions *out);
+void deliver_freeze(struct session *s);
+void deliver_wipe(struct session *s, struct actions *out);
+
+/* session_subscribe.c */
+handler subscribe_ask, unsubscribe_ask;
+void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
+void subscribe_again(struct session *s, msec now, struct actions *out);
+void subscribe_expire(struct session *s, msec now, struct actions *out);
+
+/* session_sleep.c: keep-alive, sleep, leaving */
+handler ping_answer, wake_to_collect, wake_again, sleep_or_leave, sign_of_life;
+void awake_finish(struct session *s, msec now, struct actions *out);
+void session_lose(struct session *s, msec now, struct actions *out);

@@ -1,0 +1,68 @@
+/* session_sleep.c -- keep-alive, sleep and leaving (MQTT-SN 1.2, sections 6.11, 6.12 and 6.14).
+ *
+ * A sleeper wakes with PINGREQ, gets what waits for it one message after the other, and PINGRESP when nothing is left
+ * and nothing is open; then it sleeps on. Who breaks its promise to show a sign of life is lost: its will is published
+ * by the upstream, exactly once, as it stands now (SN-WILL-10). */
+#include "gateway/core/session_rules.h"
+
+void sign_of_life(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    (void)s, (void)m, (void)now, (void)out; /* that it came is all: session_receive noted it (SN-PING-6) */
+}
+
+void ping_answer(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    (void)s, (void)m, (void)now;
+    session_reply(out, MQTTSN_PINGRESP, 0);
+}
+
+/* PINGRESP ends the awake period when all that may be delivered in it is through (SN-SLP-7, -8). */
+void awake_finish(struct session *s, msec now, struct actions *out)
+{
+    bool busy = s->delivery.phase != DELIVERY_IDLE && s->delivery.phase != DELIVERY_PAUSED;
+    bool more = s->queue.count > 0 && s->awake_left > 0 && s->delivery.phase == DELIVERY_IDLE;
+    if (s->state != SESSION_AWAKE || busy || more)
+        return;
+    session_reply(out, MQTTSN_PINGRESP, 0);
+    session_enter(s, SESSION_ASLEEP, now, out);
+}
+
+void wake_to_collect(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    (void)m;
+    session_enter(s, SESSION_AWAKE, now, out);
+    s->awake_left = s->queue.count + s->access->awake_extra;
+    deliver_retry(s, now, out); /* a pause may be over */
+    deliver_next(s, now, out);
+}
+
+/* The client saw nothing of what we sent and asks again: go on where we are (SN-SLP-9). */
+void wake_again(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    (void)m;
+    deliver_again(s, now, out);
+    awake_finish(s, now, out);
+}
+
+void sleep_or_leave(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    session_reply(out, MQTTSN_DISCONNECT, 0);
+    if (m->duration > 0) { /* the decoder leaves 0 when there is none, and 0 means none (SN-SLP-3) */
+        s->sleep_s = m->duration;
+        deliver_freeze(s);
+        session_enter(s, SESSION_ASLEEP, now, out);
+        return;
+    }
+    session_ask_upstream(out, MQTT_DISCONNECT);
+    session_end(s, SESSION_DISCONNECTED, now, out);
+}
+
+void session_lose(struct session *s, msec now, struct actions *out)
+{
+    struct mqtt_packet leave = { .type = MQTT_DISCONNECT };
+    will_into(s->will, &leave.connect);
+    if (s->state != SESSION_ASLEEP) /* a sleeper would not hear it (SN-DSC-6) */
+        session_reply(out, MQTTSN_DISCONNECT, 0);
+    actions_upstream(out, &leave);
+    session_end(s, SESSION_LOST, now, out);
+}

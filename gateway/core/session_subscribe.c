@@ -1,0 +1,213 @@
+/* session_subscribe.c -- SUBSCRIBE and UNSUBSCRIBE (MQTT-SN 1.2, section 6.9; SN-SUB, SN-UNS).
+ *
+ * A topic may be named by name, by predefined id or by its two characters; from there on it is a filter. SUBACK follows
+ * the broker's. After the broker lost our session the filters are asked for again one by one, so that a client with many
+ * does not flood a broker that has just come up. */
+#include "gateway/core/session_rules.h"
+
+#include "mqtt/topic.h"
+
+enum { SUBSCRIBE_OVERHEAD = 5 };
+
+/* The filter that a SUBSCRIBE or UNSUBSCRIBE names; NULL `at` and the code to answer when it names none. */
+static struct span filter_of(struct session *s, const struct mqttsn_message *m, uint8_t *code, struct actions *out)
+{
+    struct span filter = { 0 };
+    *code = MQTTSN_NOT_SUPPORTED;
+    if (m->topic_id_type == MQTTSN_NORMAL && topic_filter_valid(m->tail))
+        return m->tail;
+    if (m->topic_id_type == MQTTSN_SHORT && topic_name_valid(session_short_name(m->topic_id, out)))
+        return session_short_name(m->topic_id, out);
+    if (m->topic_id_type == MQTTSN_PREDEFINED) {
+        *code = MQTTSN_INVALID_TOPIC_ID;
+        filter = session_predefined_name(s, m->topic_id);
+    }
+    return filter;
+}
+
+static bool is_shared(struct span filter)
+{
+    static const char prefix[] = "$share/";
+    return filter.len >= sizeof prefix - 1 && memcmp(filter.at, prefix, sizeof prefix - 1) == 0;
+}
+
+static void suback(const struct mqttsn_message *m, uint16_t topic_id, uint8_t code, struct actions *out)
+{
+    actions_drop(out, code == MQTTSN_CONGESTION        ? DROP_CONGESTION
+                      : code == MQTTSN_INVALID_TOPIC_ID ? DROP_INVALID_TOPIC
+                                                        : DROP_FORBIDDEN);
+    actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_SUBACK,
+                                                .topic_id = topic_id,
+                                                .message_id = m->message_id,
+                                                .return_code = code });
+}
+
+/* The id that SUBACK will tell: of a plain name, or the predefined one (SN-SUB-1, -3, -4, -5). */
+static bool topic_id_for(struct session *s, const struct mqttsn_message *m, struct span filter, uint16_t *id)
+{
+    *id = m->topic_id_type == MQTTSN_PREDEFINED ? m->topic_id : 0;
+    if (m->topic_id_type != MQTTSN_NORMAL || topic_has_wildcard(filter) || is_shared(filter))
+        return true;
+    struct topic *t = registry_find_name(&s->topics.normal, filter);
+    if (!t)
+        t = session_new_topic(s, filter);
+    if (t)
+        *id = t->id;
+    return t != NULL;
+}
+
+/* Our entry for the filter, new or as it was; NULL when the client has too many (SN-SUB-10, -11). */
+static struct subscription *entry_for(struct session *s, struct span filter)
+{
+    struct subscription *sub = subscriptions_find(&s->subscriptions, filter);
+    if (sub || s->subscriptions.count >= s->common->limits->subscriptions)
+        return sub;
+    return subscriptions_add(&s->subscriptions, filter);
+}
+
+static void ask(struct subscription *sub, uint16_t packet_id, struct actions *out)
+{
+    sub->standing = SUBSCRIPTION_ASKED;
+    sub->packet_id = packet_id;
+    actions_upstream(out, &(struct mqtt_packet){
+                              .type = MQTT_SUBSCRIBE, .packet_id = packet_id, .topic = sub->filter, .qos = sub->qos });
+}
+
+/* Everything a SUBSCRIBE needs, or nothing of it. */
+static bool subscribe_open(struct session *s, const struct mqttsn_message *m, struct span filter, msec now,
+                           struct actions *out)
+{
+    uint16_t topic_id = 0;
+    struct subscription *sub = topic_id_for(s, m, filter, &topic_id) ? entry_for(s, filter) : NULL;
+    bool new = sub && sub->packet_id == 0;
+    uint16_t packet_id = sub && s->upstream ? upstream_reserve(s->upstream, s, filter.len + SUBSCRIBE_OVERHEAD) : 0;
+    struct exchange *e = packet_id != 0 ? inflight_open(&s->inflight, EXCHANGE_SUBACK, now) : NULL;
+    if (!e) {
+        if (packet_id != 0)
+            mqtt_client_unreserve(&s->upstream->mqtt, packet_id);
+        if (new)
+            subscriptions_remove(&s->subscriptions, sub);
+        return false;
+    }
+    e->message_id = m->message_id;
+    e->packet_id = packet_id;
+    e->topic_id = topic_id;
+    sub->qos = m->qos;
+    sub->topic_id_type = m->topic_id_type;
+    sub->topic_id = topic_id;
+    ask(sub, packet_id, out);
+    return true;
+}
+
+void subscribe_ask(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    uint8_t code = MQTTSN_NOT_SUPPORTED;
+    if (inflight_subscribe(&s->inflight, m->message_id, EXCHANGE_SUBACK)) { /* SN-SUB-8 */
+        actions_drop(out, DROP_DUPLICATE);
+        return;
+    }
+    struct span filter = filter_of(s, m, &code, out);
+    if (!filter.at)
+        suback(m, code == MQTTSN_INVALID_TOPIC_ID ? m->topic_id : 0, code, out);
+    else if (m->qos > 2 || !access_subscribe(s->access, s->client_id, filter)) /* SN-SUB-6 */
+        suback(m, 0, MQTTSN_NOT_SUPPORTED, out);
+    else if (!subscribe_open(s, m, filter, now, out))
+        suback(m, 0, MQTTSN_CONGESTION, out);
+}
+
+static void unsuback(uint16_t message_id, struct actions *out)
+{
+    actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_UNSUBACK, .message_id = message_id });
+}
+
+void unsubscribe_ask(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    uint8_t code = 0;
+    if (inflight_subscribe(&s->inflight, m->message_id, EXCHANGE_UNSUBACK))
+        return;
+    struct span filter = filter_of(s, m, &code, out);
+    struct subscription *sub = filter.at ? subscriptions_find(&s->subscriptions, filter) : NULL;
+    uint16_t packet_id = sub && s->upstream ? upstream_reserve_offline(s->upstream, s) : 0;
+    struct exchange *e = packet_id != 0 ? inflight_open(&s->inflight, EXCHANGE_UNSUBACK, now) : NULL;
+    if (e) {
+        e->message_id = m->message_id;
+        e->packet_id = packet_id;
+    } else {
+        unsuback(m->message_id, out); /* it has no return code, so it is always yes (SN-UNS-2) */
+    }
+    if (packet_id != 0) /* nothing upstream for what was never there */
+        actions_upstream(out, &(struct mqtt_packet){
+                                  .type = MQTT_UNSUBSCRIBE, .packet_id = packet_id, .topic = filter });
+    if (sub)
+        subscriptions_remove(&s->subscriptions, sub);
+}
+
+/* ---- the broker's answers ----------------------------------------------------------------------------------------- */
+
+static void suback_forward(struct session *s, const struct exchange *e, uint8_t code, struct actions *out)
+{
+    bool refused = code == MQTT_REFUSED;
+    struct topic *t = refused ? NULL : registry_find_id(&s->topics.normal, e->topic_id);
+    if (t)
+        t->standing = TOPIC_CONFIRMED;
+    actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_SUBACK,
+                                                .qos = refused ? 0 : code,
+                                                .topic_id = refused ? 0 : e->topic_id,
+                                                .message_id = e->message_id,
+                                                .return_code = refused ? MQTTSN_NOT_SUPPORTED : MQTTSN_ACCEPTED });
+}
+
+static void suback_arrived(struct session *s, const struct mqtt_packet *p, struct exchange *e, struct actions *out)
+{
+    struct subscription *sub = subscriptions_by_packet_id(&s->subscriptions, p->packet_id);
+    if (e)
+        suback_forward(s, e, p->code, out);
+    if (sub && p->code == MQTT_REFUSED) {
+        subscriptions_remove(&s->subscriptions, sub);
+    } else if (sub) {
+        sub->standing = SUBSCRIPTION_GRANTED;
+        sub->qos = p->code;
+    }
+}
+
+void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out)
+{
+    struct exchange *e = inflight_by_packet_id(&s->inflight, p->packet_id);
+    if (p->type == MQTT_SUBACK)
+        suback_arrived(s, p, e, out);
+    else if (e)
+        unsuback(e->message_id, out);
+    if (e)
+        inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+    if (subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE))
+        subscribe_again(s, now, out);
+    else if (s->state == SESSION_CONNECTING)
+        connect_accept(s, now, out);
+}
+
+/* The next filter that the broker forgot. */
+void subscribe_again(struct session *s, msec now, struct actions *out)
+{
+    (void)now;
+    struct subscription *sub = subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE);
+    uint16_t packet_id = sub ? upstream_reserve(s->upstream, s, sub->filter.len + SUBSCRIBE_OVERHEAD) : 0;
+    if (packet_id != 0)
+        ask(sub, packet_id, out);
+}
+
+/* The broker says nothing: the client hears "congestion", or that it is unsubscribed (SN-SUB-2, SN-UNS-5). */
+void subscribe_expire(struct session *s, msec now, struct actions *out)
+{
+    msec wait = s->common->limits->retry;
+    struct exchange *e;
+    if (now < wait)
+        return;
+    while ((e = inflight_overdue(&s->inflight, EXCHANGE_SUBACK, now - wait))) {
+        suback(&(struct mqttsn_message){ .message_id = e->message_id }, 0, MQTTSN_CONGESTION, out);
+        inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+    }
+    while ((e = inflight_overdue(&s->inflight, EXCHANGE_UNSUBACK, now - wait))) {
+        unsuback(e->message_id, out);
+        inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+    }
+}

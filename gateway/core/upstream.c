@@ -1,0 +1,171 @@
+/* upstream.c -- what a shared and an own broker connection have in common.
+ *
+ * Topics get their prefix here and lose it here. Packet ids are those of the connection, given to a session before it
+ * asks, so nothing has to be translated afterwards: the answer carries the id, and the flight knows whose it is. */
+#include "gateway/core/upstream.h"
+
+#include "gateway/core/session.h"
+
+#include <stdlib.h>
+
+enum { WAITING_MAX = 1 << 20 }; /* octets that a slow broker may let pile up before clients hear "congestion" */
+
+void upstream_init(struct upstream *u, const struct strategy *strategy)
+{
+    *u = (struct upstream){ .strategy = strategy };
+}
+
+void upstream_clear(struct upstream *u)
+{
+    mqtt_client_clear(&u->mqtt);
+    buffer_clear(&u->scratch);
+    free(u->hits.list);
+    u->hits = (struct hits){ 0 };
+}
+
+bool upstream_ready(const struct upstream *u)
+{
+    return u->mqtt.state == MQTT_CLIENT_ONLINE && u->waiting + u->mqtt.out.len < WAITING_MAX;
+}
+
+uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets)
+{
+    if (!upstream_ready(u) || u->mqtt.flight_bytes + octets > u->flight_limit)
+        return 0;
+    return mqtt_client_reserve(&u->mqtt, s);
+}
+
+uint16_t upstream_reserve_offline(struct upstream *u, struct session *s)
+{
+    return u->mqtt.flight_bytes < u->flight_limit ? mqtt_client_reserve(&u->mqtt, s) : 0;
+}
+
+void upstream_leave(struct upstream *u, struct session *s, msec now)
+{
+    u->strategy->leave(u, s, now);
+    for (size_t i = u->hits.next; i < u->hits.count; i++)
+        if (u->hits.list[i].session == s)
+            u->hits.list[i].session = NULL;
+}
+
+/* Without memory the hit is lost; what it was about is repeated by its sender. */
+void upstream_hit(struct upstream *u, struct session *s, const struct mqtt_packet *p)
+{
+    enum { HITS_FIRST = 1 };
+    struct hits *h = &u->hits;
+    if (h->count == h->room) {
+        size_t room = h->room > 0 ? h->room * 2 : HITS_FIRST;
+        struct hit *larger = realloc(h->list, room * sizeof *larger);
+        if (!larger)
+            return;
+        h->list = larger;
+        h->room = room;
+    }
+    h->list[h->count++] = (struct hit){ s, *p };
+}
+
+struct span upstream_prefixed(struct upstream *u, struct span topic)
+{
+    if (u->prefix.len == 0)
+        return topic;
+    buffer_consume(&u->scratch, u->scratch.len, SIZE_MAX);
+    uint8_t *room = buffer_reserve(&u->scratch, u->prefix.len + topic.len);
+    if (!room)
+        return (struct span){ 0 };
+    struct writer w = writer_of(room, u->prefix.len + topic.len);
+    write_span(&w, u->prefix);
+    write_span(&w, topic);
+    buffer_grow(&u->scratch, u->prefix.len + topic.len);
+    return buffer_span(&u->scratch);
+}
+
+bool upstream_unprefixed(struct upstream *u, struct span *topic)
+{
+    struct reader r = reader_of(*topic);
+    struct span head = read_span(&r, u->prefix.len);
+    if (u->prefix.len == 0)
+        return true;
+    if (r.failed || !span_equal(head, u->prefix) || r.left == 0)
+        return false;
+    *topic = read_rest(&r);
+    return true;
+}
+
+/* PUBLISH, SUBSCRIBE, UNSUBSCRIBE and the acknowledgements are the same for both strategies. */
+void upstream_forward(struct upstream *u, const struct mqtt_packet *p, msec now)
+{
+    struct mqtt_packet packet = *p;
+    switch (p->type) {
+    case MQTT_PUBLISH:
+    case MQTT_SUBSCRIBE:
+    case MQTT_UNSUBSCRIBE:
+        packet.topic = upstream_prefixed(u, p->topic);
+        (void)mqtt_client_send(&u->mqtt, &packet, now);
+        break;
+    case MQTT_PUBREL:
+        mqtt_client_release(&u->mqtt, p->packet_id, now);
+        break;
+    case MQTT_PUBACK:
+    case MQTT_PUBREC:
+        mqtt_client_take(&u->mqtt, p->receipt, now);
+        break;
+    case MQTT_PUBCOMP:
+        mqtt_client_complete(&u->mqtt, p->receipt, now);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Nobody waits for the answer, but it is kept until the broker has it. */
+void upstream_publish_will(struct upstream *u, const struct mqtt_will *will, msec now)
+{
+    struct mqtt_packet p = { .type = MQTT_PUBLISH,
+                             .qos = will->qos,
+                             .retain = will->retain,
+                             .topic = will->topic,
+                             .payload = will->message };
+    if (will->qos > 0)
+        p.packet_id = mqtt_client_reserve(&u->mqtt, NULL);
+    if (will->qos == 0 || p.packet_id != 0)
+        upstream_forward(u, &p, now);
+}
+
+/* What came carries the prefix; whoever it is for does not know of it. */
+static void message_arrived(struct upstream *u, struct mqtt_packet *p, msec now)
+{
+    if (upstream_unprefixed(u, &p->topic)) {
+        u->strategy->message(u, p, now);
+        return;
+    }
+    u->outside_prefix++;
+    mqtt_client_hold(&u->mqtt, p->receipt, 0, now);
+}
+
+bool upstream_hear(struct upstream *u, struct mqtt_packet *p, msec now, uint8_t *refused)
+{
+    void *owner = NULL;
+    *refused = 0;
+    switch (mqtt_client_receive(&u->mqtt, p, now, &owner)) {
+    case MQTT_EVENT_NONE:
+        return true;
+    case MQTT_EVENT_CONNECTED:
+        u->strategy->connected(u, p, now);
+        return true;
+    case MQTT_EVENT_REFUSED:
+        *refused = p->code;
+        return true;
+    case MQTT_EVENT_ANSWER:
+        u->strategy->answer(u, owner, p, now);
+        return true;
+    case MQTT_EVENT_PONG:
+        if (u->strategy->pong)
+            u->strategy->pong(u, now);
+        return true;
+    case MQTT_EVENT_MESSAGE:
+        message_arrived(u, p, now);
+        return true;
+    default:
+        return false;
+    }
+}

@@ -1,0 +1,84 @@
+/* upstream.h -- a connection to the broker as sessions see it, whether each has its own or all share one.
+ *
+ * A session speaks plain MQTT to "its" broker connection: CONNECT, PUBLISH, SUBSCRIBE, acknowledgements, DISCONNECT. The
+ * strategy below decides what of it reaches the wire. What the sessions are to hear in return is left in `hits`, for the
+ * caller to hand to each with session_broker, in order. */
+#pragma once
+
+#include "mqtt/client.h"
+
+struct session;
+
+/* `packet` for `session`. Its spans live until the next upstream_hear or upstream_request. */
+struct hit {
+    struct session *session; /* NULL: the session ended meanwhile */
+    struct mqtt_packet packet;
+};
+
+struct hits {
+    struct hit *list;
+    size_t count, room, next; /* `next` is the first not handed over yet; the caller counts it up */
+};
+
+struct upstream;
+
+struct strategy {
+    /* What a session wants. QoS of a SUBSCRIBE, receipts and so on as in struct mqtt_packet. A DISCONNECT with
+     * connect.has_will asks to publish that will first. */
+    void (*request)(struct upstream *u, struct session *s, const struct mqtt_packet *p, msec now);
+    /* A message or an answer from the broker, already entered in u->mqtt. */
+    void (*message)(struct upstream *u, const struct mqtt_packet *p, msec now);
+    void (*answer)(struct upstream *u, struct session *s, const struct mqtt_packet *p, msec now);
+    void (*connected)(struct upstream *u, const struct mqtt_packet *p, msec now);
+    /* PINGRESP came. NULL where nobody waits for it. */
+    void (*pong)(struct upstream *u, msec now);
+    /* The session is about to be freed. */
+    void (*leave)(struct upstream *u, struct session *s, msec now);
+};
+
+struct upstream {
+    struct mqtt_client mqtt;
+    const struct strategy *strategy;
+    struct session *session; /* transparent: whose connection it is; NULL when it left */
+    struct span prefix;    /* broker.prefix, borrowed; before every topic towards the broker */
+    size_t flight_limit;   /* octets of unanswered requests kept for sending again */
+    size_t waiting;        /* octets handed to the transport and not sent yet; set by the shell */
+    struct hits hits;
+    struct buffer scratch; /* a topic with its prefix */
+    uint64_t no_receiver, outside_prefix, held_too_long; /* messages from the broker, for the shell to count */
+};
+
+void upstream_init(struct upstream *u, const struct strategy *strategy);
+void upstream_clear(struct upstream *u);
+
+/* Can it take a QoS 0 message now? */
+bool upstream_ready(const struct upstream *u);
+
+/* A packet id for a QoS 1 or 2 PUBLISH or a SUBSCRIBE of `octets`; 0 when it cannot be taken now: broker away, its
+ * window or our memory for unanswered requests full. The answer to the client is "congestion". */
+uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets);
+
+/* As above for an UNSUBSCRIBE, which is remembered while the broker is away. */
+uint16_t upstream_reserve_offline(struct upstream *u, struct session *s);
+
+/* A packet from the broker. False: it may not send this now, close the connection. *refused: the CONNACK code, if that
+ * is what came and it was not 0. */
+MUST_CHECK bool upstream_hear(struct upstream *u, struct mqtt_packet *p, msec now, uint8_t *refused);
+
+/* The session is about to be freed: nothing of it stays here. */
+void upstream_leave(struct upstream *u, struct session *s, msec now);
+
+/* For the strategies. */
+void upstream_hit(struct upstream *u, struct session *s, const struct mqtt_packet *p);
+struct span upstream_prefixed(struct upstream *u, struct span topic);
+bool upstream_unprefixed(struct upstream *u, struct span *topic);
+void upstream_forward(struct upstream *u, const struct mqtt_packet *p, msec now);
+void upstream_publish_will(struct upstream *u, const struct mqtt_will *will, msec now);
+
+extern const struct strategy transparent_strategy;
+
+/* One broker connection for all: `u` is embedded in it. */
+struct aggregate;
+struct upstream *aggregate_upstream(struct aggregate *a);
+MUST_CHECK struct aggregate *aggregate_new(uint64_t seed);
+void aggregate_free(struct aggregate *a);
