@@ -143,6 +143,12 @@ int gateway_stops(struct gateway *g)
     return process_end(&g->process, SIGTERM);
 }
 
+void gateway_is_killed(struct gateway *g)
+{
+    g->stopped = true;
+    process_end(&g->process, SIGKILL);
+}
+
 bool gateway_runs(const struct gateway *g)
 {
     siginfo_t info = { 0 };

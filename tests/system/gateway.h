@@ -49,8 +49,9 @@ const char *gateway_logs(struct gateway *g, const char *text);
 /* The port that radio `name` listens on, once it does. */
 uint16_t gateway_radio_port(struct gateway *g, const char *name);
 
-void gateway_reloads(struct gateway *g); /* SIGHUP */
-int gateway_stops(struct gateway *g);    /* SIGTERM; its exit status */
+void gateway_reloads(struct gateway *g);   /* SIGHUP */
+int gateway_stops(struct gateway *g);      /* SIGTERM; its exit status */
+void gateway_is_killed(struct gateway *g); /* SIGKILL, as when the power fails */
 bool gateway_runs(const struct gateway *g);
 
 /* Runs the program to its end with these arguments (the last NULL). What it printed is in *out and *log, which the
