@@ -1,13 +1,20 @@
 # mqttsn-gateway -- one file, not recursive. Everything built lands in build/; `make help` lists the targets.
+#
+# A fresh Debian has neither compiler nor pkg-config, so what the goals need is installed first and the rest runs in a
+# second make: nothing here may ask pkg-config before a recipe does.
 SHELL := /bin/bash
+.DEFAULT_GOAL := all
 CC := gcc
 CLANG := clang
 SAN ?=
 comma := ,
 BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+FUZZ_SECONDS ?= 60
+again = +@$(MAKE) --no-print-directory
 
 PROGRAMS := mqttsn-gateway mqttsn-pub mqttsn-sub mqttsn-sniff mqttsn-bench
-all: $(PROGRAMS:%=$(BUILD)/%)
 
 # ---- what is compiled, by folder ------------------------------------------------------------------------------------
 PURE := $(wildcard mqtt/*.c mqttsn/*.c gateway/core/*.c)
@@ -15,27 +22,48 @@ SHELL_SRC := $(filter-out gateway/main.c,$(wildcard gateway/*.c)) $(wildcard rad
 TOOL_SRC := $(filter-out tools/mqttsn-%.c tools/radio-sim.c,$(wildcard tools/*.c))
 UNIT_TESTS := $(filter-out tests/system/%,$(wildcard tests/*/*_test.c tests/*/*/*_test.c))
 SYSTEM_TESTS := $(wildcard tests/system/*_test.c)
+SCRIPT_TESTS := $(wildcard tests/*/*_test.sh tests/*/*_test.py)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(wildcard tests/bench/*.c)
+ALL_SRC := $(wildcard $(addsuffix /*.c,mqtt mqttsn gateway gateway/core radio config tools tests/* tests/*/*))
+MAN_PAGES := $(wildcard gateway/*.[1-8] tools/*.[1-8])
 
 # ---- how ------------------------------------------------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror \
             -Wno-missing-field-initializers
 PACKAGES := libevent libevent_openssl openssl yaml-0.1 jansson
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(CFLAGS) $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) \
+# Asked once, and only when a recipe needs the answer.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+LIBS = $(eval LIBS := $(shell pkg-config --libs $(PACKAGES)))$(LIBS)
+TEST_LIBS = $(eval TEST_LIBS := $(shell pkg-config --libs cmocka libmosquitto) -lm)$(TEST_LIBS)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(CFLAGS) $(PKG_CFLAGS) \
              $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
-LIBS = $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
-TEST_LIBS = $(shell pkg-config --libs cmocka libmosquitto 2>/dev/null) -lm
-LINK = $(CC) $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS) -o $@
+LINK = $(CC) $(filter -O% -g% --coverage -fprofile%,$(CFLAGS)) $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS) -o $@
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PURE_LIB := $(BUILD)/libpure.a
 SHELL_LIB := $(BUILD)/libshell.a
 TOOL_LIB := $(BUILD)/libtool.a
 SYSTEM_LIB := $(BUILD)/libsystem.a
+TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_TESTS) $(SYSTEM_TESTS))
+REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZERS))
+FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
+BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
 
-$(BUILD)/obj/%.o: %.c
+# ---- build ----------------------------------------------------------------------------------------------------------
+all: $(PROGRAMS:%=$(BUILD)/%) ## the programs, in build/
+
+# Another compiler or other flags: everything again, never a mixture.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(CC) $(ALL_CFLAGS)' | cmp -s - $@ || printf '%s\n' '$(CC) $(ALL_CFLAGS)' >$@
+# A source file that came or went: the libraries again.
+$(BUILD)/sources: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(ALL_SRC)' | cmp -s - $@ || printf '%s\n' '$(ALL_SRC)' >$@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
@@ -43,8 +71,8 @@ $(PURE_LIB): $(call objects,$(PURE))
 $(SHELL_LIB): $(call objects,$(SHELL_SRC))
 $(TOOL_LIB): $(call objects,$(TOOL_SRC))
 $(SYSTEM_LIB): $(call objects,$(filter-out $(SYSTEM_TESTS),$(wildcard tests/system/*.c)))
-$(BUILD)/%.a:
-	@rm -f $@; ar rcs $@ $^
+$(BUILD)/%.a: $(BUILD)/sources
+	@rm -f $@; ar rcs $@ $(filter %.o,$^)
 
 $(BUILD)/mqttsn-gateway: $(call objects,gateway/main.c) $(SHELL_LIB) $(PURE_LIB)
 	$(LINK) $^ $(LIBS)
@@ -56,13 +84,103 @@ $(BUILD)/%_test: $(BUILD)/obj/%_test.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
 $(BUILD)/tests/system/%_test: $(BUILD)/obj/tests/system/%_test.o $(SYSTEM_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(TEST_LIBS)
-$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(PURE_LIB)
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(TOOL_LIB) $(PURE_LIB)
+	@mkdir -p $(@D)
+	$(LINK) $^ $(LIBS) -lm
+$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(SHELL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS)
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(SHELL_LIB) $(PURE_LIB)
+	$(LINK) -fsanitize=fuzzer $^ $(LIBS)
 
-clean:
+# ---- what must be installed -----------------------------------------------------------------------------------------
+BUILD_DEPS := pkg-config libc6-dev libevent-dev libssl-dev libyaml-dev libjansson-dev uthash-dev \
+              $(if $(findstring clang,$(CC)),clang llvm libclang-rt-dev,gcc)
+DEMO_DEPS := mosquitto mosquitto-clients
+TEST_DEPS := $(DEMO_DEPS) libcmocka-dev libmosquitto-dev openssl tshark $(if $(VALGRIND),valgrind libc6-dbg)
+LINT_DEPS := $(TEST_DEPS) clang clang-format clang-tidy cppcheck llvm libclang-rt-dev
+BENCH_DEPS := $(TEST_DEPS) strace
+ALL_DEPS := gcc $(BENCH_DEPS) $(LINT_DEPS) valgrind libc6-dbg
+ROOT := $(if $(filter-out 0,$(shell id -u)),sudo)
+APT = $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=300
+INSTALL_MISSING = missing=; for p in $(sort $(BUILD_DEPS) $(1)); do \
+    dpkg-query -W -f '$${db:Status-Status}\n' $$p 2>/dev/null | grep -qx installed || missing+=" $$p"; done; \
+  test -z "$$missing" && exit 0; echo "installing:$$missing"; \
+  $(APT) install --no-install-recommends $$missing </dev/null >/dev/null 2>&1 || { $(APT) update </dev/null && \
+  $(APT) install --no-install-recommends $$missing </dev/null >/dev/null; }
+
+deps: ## what all targets need, from Debian's packages (each target installs its own part by itself)
+	@$(call INSTALL_MISSING,$(ALL_DEPS))
+deps-%:
+	@$(call INSTALL_MISSING,$($(*)_DEPS))
+
+# ---- run ------------------------------------------------------------------------------------------------------------
+export ASAN_OPTIONS ?= detect_leaks=1:halt_on_error=1:detect_stack_use_after_return=1
+export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
+
+demo: deps-DEMO ## a broker, the gateway and five nodes, for DEMO_SECONDS or until Ctrl-C
+	$(again) all
+	@BUILD=$(BUILD) tests/demo/run
+
+test: deps-TEST ## everything that can pass or fail; SAN=address,undefined or VALGRIND=1 to look closer
+	$(again) test-programs
+	@BUILD=$(BUILD) tests/run $(TEST_PROGRAMS) $(REPLAYS) $(SCRIPT_TESTS)
+test-programs: all $(TEST_PROGRAMS) $(REPLAYS)
+
+lint: deps-LINT ## layout, layers, purity, sizes, warnings of gcc, clang, clang-tidy and cppcheck
+	@BUILD=$(BUILD) MAKE='$(MAKE)' tests/lint/run
+everything: all $(TEST_PROGRAMS) $(REPLAYS) $(BENCH_PROGRAMS) $(call objects,$(ALL_SRC))
+
+$(BUILD)/tidy/%: %.c $(BUILD)/obj/%.o .clang-tidy
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(filter-out -Werror,$(ALL_CFLAGS)) >$@.new 2>/dev/null; mv $@.new $@
+tidy: $(ALL_SRC:%.c=$(BUILD)/tidy/%)
+
+fuzz: deps-LINT ## each decoder for FUZZ_SECONDS against libFuzzer
+	$(again) fuzz-programs CC=$(CLANG) SAN=fuzzer-no-link,address,undefined BUILD=$(BUILD)/fuzz
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZERS))
+fuzz-programs: $(FUZZ_PROGRAMS)
+
+bench: deps-BENCH ## speed and memory against a bare relay; writes tests/bench/RESULTS.md
+	$(again) all $(BENCH_PROGRAMS)
+	@BUILD=$(BUILD) tests/bench/run
+
+coverage: deps-LINT ## branches that the tests reach in the pure parts
+	$(again) test-programs CC=$(CLANG) BUILD=$(BUILD)/coverage \
+	  CFLAGS='-O0 -g -fprofile-instr-generate -fcoverage-mapping'
+	@BUILD=$(BUILD)/coverage tests/coverage $(patsubst $(BUILD)/%,$(BUILD)/coverage/%,$(TEST_PROGRAMS) $(REPLAYS))
+
+generated: all ## the sample settings and the manual's SETTINGS, from the option table
+	@BUILD=$(BUILD) tests/lint/generated --update
+
+# An operator's settings are never overwritten: only a missing gateway.yaml is put there.
+install: all ## programs, manual pages, sample settings and unit, under PREFIX and DESTDIR
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/doc/mqttsn-gateway \
+	  $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(SYSCONFDIR)/mqttsn-gateway
+	install $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin
+	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) \
+	  $(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page)) &&) true
+	install -m 644 README.md CHANGELOG.md LICENSE $(wildcard config/*.yaml config/*.csv) \
+	  $(DESTDIR)$(PREFIX)/share/doc/mqttsn-gateway
+	test -e $(DESTDIR)$(SYSCONFDIR)/mqttsn-gateway/gateway.yaml || \
+	  install -m 644 config/gateway.yaml $(DESTDIR)$(SYSCONFDIR)/mqttsn-gateway
+	sed 's|/usr/bin/mqttsn-gateway|$(PREFIX)/bin/mqttsn-gateway|' config/gateway.service \
+	  >$(DESTDIR)$(PREFIX)/lib/systemd/system/mqttsn-gateway.service
+
+clean: ## remove build/
 	rm -rf build
 
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 12
+
+# Several goals in one command follow each other; each still compiles in parallel in its own make.
+ifneq ($(word 2,$(MAKECMDGOALS)),)
+ifneq ($(filter deps demo test lint fuzz bench coverage clean,$(MAKECMDGOALS)),)
+.NOTPARALLEL:
+endif
+endif
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
-.PHONY: all clean
+FORCE:
+.PHONY: FORCE all deps demo test test-programs lint everything tidy fuzz fuzz-programs bench coverage generated install \
+        clean help
 .SECONDARY:
