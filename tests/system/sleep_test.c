@@ -175,7 +175,8 @@ static void a_client_that_sleeps_on_gets_the_rest_next_time(struct scene *s) /* 
     wakes(n, "m1");
     node_receives(n, "on");
     node_receives(n, "on"); /* the one repetition */
-    gateway_logs(n->gateway, "asleep");
+    process_mark(&n->gateway->process);
+    gateway_logs(n->gateway, "-> asleep");
     wakes(n, "m1");
     node_receives_and_acks(n, "on");
     node_expects(n, MQTTSN_PINGRESP);
