@@ -39,6 +39,12 @@ static inline struct span span_text(const char *text)
     return (struct span){ (const uint8_t *)text, strlen(text) };
 }
 
+/* Without its first `n` octets; `n` is at most its length. */
+static inline struct span span_from(struct span s, size_t n)
+{
+    return (struct span){ n > 0 ? s.at + n : s.at, s.len - n };
+}
+
 static inline bool span_equal(struct span a, struct span b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);

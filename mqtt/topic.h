@@ -8,6 +8,9 @@ enum { TOPIC_LEN_MAX = 65535 };
 /* Well-formed UTF-8 without U+0000 and without surrogates (MQTT-1.5.3-1, -2). The empty text is well-formed. */
 bool utf8_valid(struct span text);
 
+/* Octets of the well-formed character that begins `text`; 0 when it is ill-formed or there is none. U+0000 counts. */
+size_t utf8_char_len(struct span text);
+
 /* A name to publish to: 1..65535 octets of well-formed UTF-8, no wildcard (MQTT-3.3.2-2, MQTT-4.7.3-1). */
 bool topic_name_valid(struct span name);
 
@@ -28,5 +31,6 @@ bool topic_filter_covers(struct span wide, struct span narrow);
 bool topic_next_level(struct span *rest, struct span *level);
 
 /* Writes `pattern` with each "{client}" replaced by `client_id`, whose '/', '+', '#' and '%' are written %XX so that a
- * client cannot reach another topic by its name (SN-CONN-5). Too little room: w->failed. */
+ * client cannot reach another topic by its name (SN-CONN-5). So is a '$' that would come first of all: a client that
+ * is called "$SYS" must not be handed the server's topics by "{client}/#". Too little room: w->failed. */
 void topic_expand(struct span pattern, struct span client_id, struct writer *w);
