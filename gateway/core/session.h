@@ -102,6 +102,10 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
 void session_broker(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
 void session_tick(struct session *s, msec now, struct actions *out);
 
+/* The shell found out that the client is gone: another one speaks from its address (SN-CONN-12). Must be connected or
+ * connecting. */
+void session_lose(struct session *s, msec now, struct actions *out);
+
 /* The MQTT CONNECT of a connection of its own, as things stand now. Borrows from the session. */
 void session_connect_packet(const struct session *s, struct mqtt_connect *c);
 

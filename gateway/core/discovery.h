@@ -1,0 +1,25 @@
+/* discovery.h -- ADVERTISE, SEARCHGW and GWINFO of one radio (MQTT-SN 1.2, section 6.1; SN-DISC). */
+#pragma once
+
+#include "mqtt/client.h"
+#include "mqttsn/message.h"
+
+struct discovery {
+    msec period; /* T_ADV; 0 = never */
+    msec next_at;
+    msec info_at; /* when the last GWINFO left; MSEC_NEVER = none yet */
+    uint8_t gateway_id;
+};
+
+/* `jitter` spreads the first ADVERTISE of several gateways: any number, used modulo a tenth of the period. */
+void discovery_init(struct discovery *d, uint8_t gateway_id, msec period, uint32_t jitter, msec now);
+
+/* When discovery_tick wants to be called. */
+msec discovery_deadline(const struct discovery *d);
+
+/* True: broadcast *m now. A gateway without a broker stays silent (SN-DISC-2). */
+bool discovery_tick(struct discovery *d, bool broker_connected, msec now, struct mqttsn_message *m);
+
+/* SEARCHGW came. True: answer with *m at once, so that gateways win over clients; at most one a second, since one
+ * broadcast answers all (SN-DISC-5, -9). */
+bool discovery_search(struct discovery *d, bool broker_connected, msec now, struct mqttsn_message *m);

@@ -1,0 +1,217 @@
+/* gateway.c -- the two funnels: gateway_hear, through which every message comes in, and gateway_perform, through which
+ * everything that was decided goes out. Counting and tracing hang here, so the core needs neither.
+ *
+ * A turn of the loop is: hear what is ready, decide, remember what to send; main.c then calls gateway_flush, and all of
+ * it leaves in as few system calls as the kernel allows. */
+#include "gateway/gateway_inside.h"
+
+#include "config/log.h"
+#include "gateway/clock.h"
+#include "mqttsn/encapsulation.h"
+#include "mqttsn/message_text.h"
+
+#include <event2/event.h>
+
+/* ---- what happened, for counters and log -------------------------------------------------------------------------- */
+
+void gateway_drop(struct gateway *g, enum drop why, const char *who)
+{
+    g->metrics.drops[why]++;
+    if (log_wants(LEVEL_DEBUG))
+        log_debug("dropped from %s: %s", who, drop_text(why));
+}
+
+const char *gateway_who(const struct gateway *g, const struct address *a)
+{
+    static char line[160];
+    char node[64] = "";
+    const struct radio *r = g->stations[a->radio].radio;
+    if (!log_wants(LEVEL_DEBUG))
+        return "";
+    for (size_t i = 0; i < a->node_len && 2 * i + 2 < sizeof node; i++)
+        snprintf(node + 2 * i, 3, "%02x", a->bytes[a->len + i]);
+    r->driver->text(a, line, sizeof line / 2);
+    size_t used = strlen(line);
+    snprintf(line + used, sizeof line - used, "%s%s on %s", node[0] ? " node " : "", node, r->settings->name);
+    return line;
+}
+
+static void trace(const struct gateway *g, const char *way, const struct address *a, const struct mqttsn_message *m)
+{
+    char text[512];
+    if (log_wants(LEVEL_TRACE))
+        log_trace("%s %s %s", way, gateway_who(g, a), mqttsn_text(m, text, sizeof text));
+}
+
+/* ---- in ----------------------------------------------------------------------------------------------------------- */
+
+static enum drop drop_of(enum mqttsn_error e)
+{
+    static const enum drop drops[MQTTSN_ERRORS] = {
+        [MQTTSN_EMPTY] = DROP_MALFORMED,        [MQTTSN_BAD_LENGTH] = DROP_LENGTH,
+        [MQTTSN_RESERVED_TYPE] = DROP_RESERVED_TYPE, [MQTTSN_TRUNCATED] = DROP_TRUNCATED,
+        [MQTTSN_TRAILING] = DROP_TRAILING,      [MQTTSN_BAD_NODE] = DROP_BAD_ENCAPSULATION,
+    };
+    return drops[e];
+}
+
+/* Takes the forwarder's header off: the node behind it becomes part of the address. False: dropped. */
+static bool peel(struct gateway *g, struct address *from, struct span *frame)
+{
+    struct encapsulation e;
+    enum drop why = DROPS;
+    if (!g->stations[from->radio].radio->settings->forwarders)
+        why = DROP_FORWARDER_REFUSED;
+    else if (encapsulation_peel(*frame, &e) != MQTTSN_OK)
+        why = DROP_BAD_ENCAPSULATION;
+    else if (encapsulation_is(e.message))
+        why = DROP_NESTED;
+    else if (from->len + e.node.len > ADDRESS_MAX)
+        why = DROP_UNKNOWN_ADDRESS;
+    if (why != DROPS) {
+        gateway_drop(g, why, gateway_who(g, from));
+        return false;
+    }
+    struct writer w = writer_of(from->bytes + from->len, e.node.len);
+    write_span(&w, e.node);
+    from->node_len = (uint8_t)e.node.len;
+    *frame = e.message;
+    return true;
+}
+
+void gateway_hear(void *context, const struct address *from, struct span frame, bool broadcast)
+{
+    struct gateway *g = context;
+    struct address whole = *from;
+    struct mqttsn_message m;
+    (void)broadcast; /* every answer goes to the sender, or to all when it is for all */
+    g->metrics.counts[METRIC_frames_in]++;
+    if (encapsulation_is(frame) && !peel(g, &whole, &frame))
+        return;
+    enum mqttsn_error e = mqttsn_decode(frame, &m);
+    if (e != MQTTSN_OK) {
+        gateway_drop(g, drop_of(e), gateway_who(g, from));
+        return;
+    }
+    g->metrics.counts[METRIC_publishes_in] += m.type == MQTTSN_PUBLISH;
+    trace(g, "<", &whole, &m);
+    gateway_route(g, &whole, &m, clock_now());
+}
+
+/* ---- out ---------------------------------------------------------------------------------------------------------- */
+
+void gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m)
+{
+    struct radio *r = g->stations[to->radio].radio;
+    struct writer w = writer_of(g->frame, sizeof g->frame);
+    struct span node = span_of(to->bytes + to->len, to->node_len);
+    enum mqttsn_error e = to->node_len > 0 ? encapsulation_wrap(0, node, &w) : MQTTSN_OK;
+    if (e != MQTTSN_OK || mqttsn_encode(m, &w) != MQTTSN_OK) {
+        gateway_drop(g, DROP_TOO_LARGE, gateway_who(g, to));
+        return;
+    }
+    trace(g, ">", to, m);
+    g->metrics.counts[METRIC_frames_out]++;
+    g->metrics.counts[METRIC_publishes_out] += m->type == MQTTSN_PUBLISH;
+    r->driver->send(r, to, span_of(g->frame, sizeof g->frame - w.left));
+}
+
+static void session_went_on(struct gateway *g, struct peer *one, unsigned from)
+{
+    const struct session *s = peer_session(one);
+    g->metrics.counts[METRIC_lost] += s->state == SESSION_LOST;
+    if (s->state != from && log_wants(LEVEL_DEBUG))
+        log_debug("session %s: %s -> %s", log_text(s->client_id), session_state_name((enum session_state)from),
+                  session_state_name(s->state));
+}
+
+static void perform_one(struct gateway *g, struct peer *one, const struct action *a, msec now)
+{
+    const struct address *to = peer_address(one);
+    switch (a->kind) {
+    case ACTION_SEND:
+        if (to)
+            gateway_send(g, to, &a->send);
+        break;
+    case ACTION_UPSTREAM:
+        gateway_upstream(g, one, &a->upstream, now);
+        break;
+    case ACTION_DROP:
+        gateway_drop(g, a->drop, (const char *)peer_session(one)->client_id.at);
+        break;
+    case ACTION_STATE:
+        session_went_on(g, one, a->from);
+        break;
+    case ACTION_FORGET:
+        break; /* last of all, see gateway_perform */
+    }
+}
+
+static void peer_forget(struct gateway *g, struct peer *one, msec now)
+{
+    gateway_leave_upstream(g, one, now);
+    event_del(peer_timer(one));
+    peers_remove(g->peers, one);
+}
+
+/* A deadline that moved away costs nothing: the timer finds out when it fires. */
+static void peer_arm(struct peer *one, msec now)
+{
+    msec deadline = peer_session(one)->deadline, *armed = peer_armed(one);
+    if (deadline >= *armed)
+        return;
+    msec wait = deadline > now ? deadline - now : 0;
+    struct timeval t = { (time_t)(wait / 1000), (suseconds_t)(wait % 1000 * 1000) };
+    *armed = deadline;
+    evtimer_add(peer_timer(one), &t);
+}
+
+void gateway_perform(struct gateway *g, struct peer *one, msec now)
+{
+    bool forget = false;
+    for (size_t i = 0; i < g->actions.count; i++) {
+        perform_one(g, one, &g->actions.list[i], now);
+        forget = forget || g->actions.list[i].kind == ACTION_FORGET;
+    }
+    if (forget) {
+        peer_forget(g, one, now);
+        return;
+    }
+    enum session_state state = peer_session(one)->state;
+    if (state == SESSION_DISCONNECTED || state == SESSION_LOST)
+        peers_unbind(g->peers, one); /* from now on it is a stranger until it connects */
+    peer_arm(one, now);
+}
+
+/* ---- one input and what follows from it --------------------------------------------------------------------------- */
+
+/* What the broker connection has for sessions, until nothing is left; each may ask for more. */
+void gateway_settle(struct gateway *g, struct upstream *u, msec now)
+{
+    struct hits *h = &u->hits;
+    while (h->next < h->count) {
+        struct hit hit = h->list[h->next++];
+        if (hit.session)
+            gateway_feed_broker(g, hit.session, &hit.packet, now);
+    }
+    h->count = h->next = 0;
+    g->metrics.drops[DROP_NO_RECEIVER] += u->no_receiver;
+    g->metrics.drops[DROP_OUTSIDE_PREFIX] += u->outside_prefix;
+    g->metrics.counts[METRIC_held_too_long] += u->held_too_long;
+    u->no_receiver = u->outside_prefix = u->held_too_long = 0;
+}
+
+void gateway_feed_broker(struct gateway *g, struct session *s, const struct mqtt_packet *p, msec now)
+{
+    g->actions.count = 0;
+    session_broker(s, p, now, &g->actions);
+    gateway_perform(g, peer_of(s), now);
+}
+
+void gateway_feed(struct gateway *g, struct peer *one, const struct mqttsn_message *m, msec now)
+{
+    g->actions.count = 0;
+    session_receive(peer_session(one), m, now, &g->actions);
+    gateway_perform(g, one, now);
+    gateway_settle(g, aggregate_upstream(g->aggregate), now);
+}

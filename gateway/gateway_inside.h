@@ -1,0 +1,72 @@
+/* gateway_inside.h -- what the files of the gateway itself share: gateway.c the two funnels, gateway_route.c whose
+ * message it is, gateway_links.c the way to the broker, gateway_life.c start, reload and stop. Nobody else includes it. */
+#pragma once
+
+#include "gateway/adopt.h"
+#include "gateway/core/discovery.h"
+#include "gateway/core/sessionless.h"
+#include "gateway/gateway.h"
+#include "gateway/link.h"
+#include "gateway/metrics.h"
+#include "gateway/peers.h"
+#include "radio/radio.h"
+
+enum { RADIOS_MAX = 255, FRAME_MAX = 65535 + 64 };
+
+/* One radio and how nodes find us on it. */
+struct station {
+    struct radio *radio;
+    struct discovery discovery;
+    struct event *timer;
+    struct gateway *gateway;
+};
+
+struct gateway {
+    struct event_base *loop;
+    struct config *boot;    /* the settings at start: radios, broker */
+    struct config *current; /* those that a reload may change; often the same */
+    struct adopted *adopted;
+    struct limits limits; /* of `adopted`; sessions look here */
+    struct common common;
+    struct peers *peers;
+    struct station *stations;
+    size_t station_count;
+    struct aggregate *aggregate;
+    struct link *shared; /* the gateway's own connection */
+    bool fresh;          /* the broker was told to forget what an earlier run subscribed to */
+    bool stopping;
+    struct links *links;
+    struct link_events *link_events;
+    struct actions actions;
+    struct strangers strangers;
+    struct metrics metrics;
+    uint8_t frame[FRAME_MAX]; /* the message being encoded */
+};
+
+/* ---- gateway.c: the two funnels ---- */
+
+/* Every frame of every radio comes in here. */
+void gateway_hear(void *gateway, const struct address *from, struct span frame, bool broadcast);
+
+/* Everything that a decision about `one` asks for is done here; `one` may be gone afterwards. */
+void gateway_perform(struct gateway *g, struct peer *one, msec now);
+
+/* A message to an address that may have no session. */
+void gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m);
+void gateway_drop(struct gateway *g, enum drop why, const char *who);
+
+/* One input for one session, and all that follows from it. */
+void gateway_feed(struct gateway *g, struct peer *one, const struct mqttsn_message *m, msec now);
+void gateway_feed_broker(struct gateway *g, struct session *s, const struct mqtt_packet *p, msec now);
+void gateway_settle(struct gateway *g, struct upstream *u, msec now);
+const char *gateway_who(const struct gateway *g, const struct address *a);
+
+/* ---- gateway_route.c ---- */
+void gateway_route(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now);
+
+/* ---- gateway_links.c ---- */
+extern const struct link_events gateway_link_events;
+void gateway_upstream(struct gateway *g, struct peer *one, const struct mqtt_packet *p, msec now);
+void gateway_free_own(struct link *l); /* at the very end; NULL is allowed */
+void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now);
+bool gateway_reaches_broker(const struct gateway *g);

@@ -1,0 +1,189 @@
+/* gateway_links.c -- the way from a session to the broker.
+ *
+ * The gateway has one connection of its own, always: for the clients of aggregate mode, for QoS -1, and to know whether
+ * the broker is there at all. A client in transparent mode gets a connection of its own with its first CONNECT. */
+#include "gateway/gateway_inside.h"
+
+#include "config/log.h"
+#include "gateway/clock.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+
+/* A client's own connection. It outlives the session when it still has a will to deliver. */
+struct own {
+    struct upstream upstream;
+    struct link *link;
+    struct peer *peer; /* NULL when the session is over */
+    char name[64];     /* for the log */
+};
+
+static struct own *own_new(struct gateway *g, struct peer *one)
+{
+    struct session *s = peer_session(one);
+    struct own *o = calloc(1, sizeof *o);
+    if (!o)
+        return NULL;
+    upstream_init(&o->upstream, &transparent_strategy);
+    o->upstream.session = s;
+    o->upstream.prefix = span_text(g->boot->broker.prefix);
+    o->upstream.flight_limit = g->limits.uplink_bytes;
+    o->peer = one;
+    snprintf(o->name, sizeof o->name, "%s", log_text(s->client_id));
+    o->link = link_new(g->links, &o->upstream, o->name, o);
+    if (!o->link) {
+        free(o);
+        return NULL;
+    }
+    s->upstream = &o->upstream;
+    *peer_link(one) = o->link;
+    return o;
+}
+
+static void own_free(struct own *o)
+{
+    link_free(o->link);
+    upstream_clear(&o->upstream);
+    free(o);
+}
+
+void gateway_free_own(struct link *l)
+{
+    if (l)
+        own_free(link_owner(l));
+}
+
+/* ---- what a session asks ------------------------------------------------------------------------------------------ */
+
+static void own_connect(struct gateway *g, struct peer *one, const struct mqtt_packet *p, msec now)
+{
+    struct session *s = peer_session(one);
+    struct own *o = *peer_link(one) ? link_owner(*peer_link(one)) : own_new(g, one);
+    if (!o) { /* no memory: the session hears it like any refusal, in the next turn of its timer */
+        s->deadline = now;
+        return;
+    }
+    link_hang_up(o->link, now);
+    o->upstream.strategy->request(&o->upstream, s, p, now);
+    link_dial(o->link, now);
+}
+
+void gateway_upstream(struct gateway *g, struct peer *one, const struct mqtt_packet *p, msec now)
+{
+    struct session *s = peer_session(one);
+    struct link *own = *peer_link(one);
+    if (p->type == MQTT_CONNECT && s->upstream != aggregate_upstream(g->aggregate)) {
+        own_connect(g, one, p, now);
+        return;
+    }
+    if (!s->upstream)
+        return;
+    s->upstream->strategy->request(s->upstream, s, p, now);
+    link_touch(own ? own : g->shared);
+    if (own && p->type == MQTT_DISCONNECT)
+        link_close(own, now);
+}
+
+void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now)
+{
+    struct session *s = peer_session(one);
+    struct link *own = *peer_link(one);
+    if (s->upstream)
+        upstream_leave(s->upstream, s, now);
+    if (!own) {
+        link_touch(g->shared);
+        return;
+    }
+    struct own *o = link_owner(own);
+    o->peer = NULL;
+    if (link_is_open(own))
+        link_close(own, now);
+    else
+        own_free(o);
+}
+
+bool gateway_reaches_broker(const struct gateway *g)
+{
+    return link_is_up(g->shared);
+}
+
+/* ---- what a link tells -------------------------------------------------------------------------------------------- */
+
+/* Credentials of the client's row come before those of the broker section (SN-CONN-15). */
+static void own_credentials(const struct gateway *g, const struct session *s, struct mqtt_connect *c)
+{
+    const struct config_client *row;
+    (void)adopted_access(g->adopted, (const char *)s->client_id.at, &row);
+    if (row->username[0] == '\0')
+        return;
+    c->has_username = true;
+    c->username = span_text(row->username);
+    c->has_password = row->password.len > 0;
+    c->password = row->password;
+}
+
+static void on_dialled(void *context, struct link *l, struct mqtt_connect *c)
+{
+    struct gateway *g = context;
+    struct own *o = link_owner(l);
+    if (!o) {
+        c->client_id = span_text(g->boot->gateway.name);
+        c->clean = !g->fresh;
+        return;
+    }
+    if (!o->peer)
+        return;
+    session_connect_packet(peer_session(o->peer), c);
+    own_credentials(g, peer_session(o->peer), c);
+}
+
+static void on_heard(void *context, struct link *l)
+{
+    struct gateway *g = context;
+    gateway_settle(g, link_upstream(l), clock_now());
+}
+
+/* Nothing is kept on disk, so what an earlier run of ours subscribed to must not come to this one: the first connection
+ * is a clean one that only wipes the slate, the second is kept. */
+static void on_up(void *context, struct link *l)
+{
+    struct gateway *g = context;
+    if (link_owner(l)) {
+        log_debug("broker: connected as %s", ((struct own *)link_owner(l))->name);
+        return;
+    }
+    if (!g->fresh) {
+        g->fresh = true;
+        link_dial(l, clock_now());
+        return;
+    }
+    log_info("broker: connected to %s as %s", g->boot->broker.url, g->boot->gateway.name);
+}
+
+static void on_down(void *context, struct link *l, bool was_up, uint8_t code)
+{
+    enum { UNAVAILABLE = 3 };
+    struct gateway *g = context;
+    struct own *o = link_owner(l);
+    g->metrics.counts[METRIC_broker_losses] += was_up;
+    if (!o || !o->peer || was_up)
+        return;
+    struct session *s = peer_session(o->peer);
+    struct mqtt_packet refused = { .type = MQTT_CONNACK, .code = code > 0 ? code : UNAVAILABLE };
+    if (s->state == SESSION_CONNECTING)
+        gateway_feed_broker(g, s, &refused, clock_now());
+}
+
+static void on_closed(void *context, struct link *l)
+{
+    struct gateway *g = context;
+    struct own *o = link_owner(l);
+    if (o && !o->peer)
+        own_free(o);
+    if (g->stopping && links_all_closed(g->links))
+        event_base_loopbreak(g->loop);
+}
+
+const struct link_events gateway_link_events = {
+    .dialled = on_dialled, .heard = on_heard, .up = on_up, .down = on_down, .closed = on_closed
+};

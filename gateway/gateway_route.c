@@ -1,0 +1,238 @@
+/* gateway_route.c -- whose message is it?
+ *
+ * Most messages carry no client id: the address they come from tells. CONNECT and a PINGREQ with a client id name the
+ * client, and the name wins: a client that moved is found again, and an address used by another client never inherits
+ * anything (design rule 3). Whoever is not known gets no session, no broker connection and at most a short answer. */
+#include "gateway/gateway_inside.h"
+
+#include "config/log.h"
+#include "gateway/clock.h"
+#include "mqttsn/message_text.h"
+
+#include <stdlib.h>
+
+static void peer_timer_fired(evutil_socket_t fd, short what, void *arg);
+
+/* ---- strangers ---------------------------------------------------------------------------------------------------- */
+
+static void answer_stranger(struct gateway *g, const struct address *from, enum mqttsn_type type, uint8_t code,
+                            msec now)
+{
+    if (sessionless_may_answer(&g->strangers, peers_hash(g->peers, from), now))
+        gateway_send(g, from, &(struct mqttsn_message){ .type = type, .return_code = code, .brief = true });
+    else
+        gateway_drop(g, DROP_STRANGER_MUTED, gateway_who(g, from));
+}
+
+static void publish_minus_one(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+{
+    struct upstream *u = aggregate_upstream(g->aggregate);
+    struct mqtt_packet p;
+    uint8_t two[2];
+    enum drop why = DROPS;
+    if (!g->current->qos_minus_one)
+        why = DROP_QOS_MINUS_ONE_OFF;
+    else if (!sessionless_publish(g->common.predefined, m, two, &p))
+        why = DROP_QOS_MINUS_ONE_TOPIC;
+    else if (!upstream_ready(u))
+        why = DROP_BROKER_AWAY;
+    if (why != DROPS) {
+        gateway_drop(g, why, gateway_who(g, from));
+        return;
+    }
+    g->metrics.counts[METRIC_qos_minus_one]++;
+    upstream_forward(u, &p, now);
+    link_touch(g->shared);
+}
+
+static void stranger_says(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+{
+    if (m->type == MQTTSN_PUBLISH && m->qos == MQTTSN_QOS_MINUS_ONE) {
+        publish_minus_one(g, from, m, now);
+        return;
+    }
+    gateway_drop(g, DROP_STRANGER, gateway_who(g, from));
+    if (sessionless_wants_answer(m))
+        answer_stranger(g, from, MQTTSN_DISCONNECT, 0, now);
+}
+
+/* ---- may a client move? ------------------------------------------------------------------------------------------- */
+
+/* The client is known at another address, or at none (SN-NET-3). */
+static bool may_move(struct gateway *g, struct peer *one, const struct address *to)
+{
+    const struct session *s = peer_session(one);
+    const struct address *old = peer_address(one);
+    const struct config_client *row;
+    (void)adopted_access(g->adopted, (const char *)s->client_id.at, &row);
+    bool sleeps = s->state == SESSION_ASLEEP || s->state == SESSION_AWAKE;
+    enum config_rebind rule = sleeps ? row->wake_address_change : row->address_change;
+    if (!old || rule == REBIND_ANY)
+        return true;
+    const struct radio *r = g->stations[old->radio].radio;
+    bool same_node = old->node_len == 0 && to->node_len == 0;
+    return rule == REBIND_SAME_IP && old->radio == to->radio && same_node && r->driver->same_host(old, to);
+}
+
+/* From now on `one` is heard at `to`. Whoever was heard there is gone (SN-CONN-12). */
+static void move(struct gateway *g, struct peer *one, const struct address *to, msec now)
+{
+    struct peer *there = peers_by_address(g->peers, to);
+    if (there && there != one) {
+        g->actions.count = 0;
+        session_lose(peer_session(there), now, &g->actions);
+        gateway_perform(g, there, now);
+        gateway_settle(g, aggregate_upstream(g->aggregate), now);
+    }
+    peers_bind(g->peers, one, to);
+}
+
+static bool same_address(const struct peer *one, const struct address *a)
+{
+    const struct address *own = peer_address(one);
+    return own && memcmp(own, a, sizeof *a) == 0;
+}
+
+/* ---- CONNECT ------------------------------------------------------------------------------------------------------ */
+
+static void refuse_connect(struct gateway *g, const struct address *from, uint8_t code, enum drop why)
+{
+    g->metrics.counts[METRIC_connects_refused]++;
+    gateway_drop(g, why, gateway_who(g, from));
+    gateway_send(g, from, &(struct mqttsn_message){ .type = MQTTSN_CONNACK, .return_code = code });
+}
+
+static struct peer *new_client(struct gateway *g, struct span client_id, msec now)
+{
+    if (peers_count(g->peers) >= g->current->limits.clients)
+        return NULL;
+    struct peer *one = peers_add(g->peers, client_id, &g->common, now);
+    if (one)
+        evtimer_assign(peer_timer(one), g->loop, peer_timer_fired, one);
+    return one;
+}
+
+/* No session, no broker connection before a valid, permitted CONNECT (design rule 6). */
+static void route_connect(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+{
+    const struct config_client *row;
+    char id[1024] = "";
+    size_t len = m->tail.len < sizeof id - 1 ? m->tail.len : sizeof id - 1;
+    memcpy(id, m->tail.len > 0 ? m->tail.at : (const uint8_t *)"", len);
+    const struct access *access = adopted_access(g->adopted, id, &row);
+    if (access_admit(access, &g->limits, m) != MQTTSN_ACCEPTED) {
+        refuse_connect(g, from, MQTTSN_NOT_SUPPORTED, DROP_FORBIDDEN);
+        return;
+    }
+    struct peer *one = peers_by_client_id(g->peers, m->tail);
+    bool moves = one && !same_address(one, from);
+    if (moves && !may_move(g, one, from)) {
+        refuse_connect(g, from, MQTTSN_NOT_SUPPORTED, DROP_FORBIDDEN);
+        return;
+    }
+    if (moves && peer_address(one)) /* best effort, to where it was */
+        gateway_send(g, peer_address(one), &(struct mqttsn_message){ .type = MQTTSN_DISCONNECT, .brief = true });
+    if (!one)
+        one = new_client(g, m->tail, now);
+    if (!one) {
+        refuse_connect(g, from, MQTTSN_CONGESTION, DROP_CONGESTION);
+        return;
+    }
+    struct session *s = peer_session(one);
+    s->access = access;
+    s->max_message = g->stations[from->radio].radio->settings->max_message;
+    if (!s->upstream && row->mode == MODE_AGGREGATE)
+        s->upstream = aggregate_upstream(g->aggregate);
+    if (!same_address(one, from))
+        move(g, one, from, now);
+    g->metrics.counts[METRIC_connects]++;
+    gateway_feed(g, one, m, now);
+}
+
+/* ---- PINGREQ with a client id ------------------------------------------------------------------------------------- */
+
+/* A sleeper may wake from a new address; an active client moves only by CONNECT (SN-SLP-18, SN-NET-2). */
+static void route_wake(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+{
+    struct peer *one = peers_by_client_id(g->peers, m->tail);
+    bool known = one && session_is_connected(peer_session(one));
+    if (known && !same_address(one, from)) {
+        known = peer_session(one)->state != SESSION_ACTIVE && may_move(g, one, from);
+        if (known)
+            move(g, one, from, now);
+    }
+    if (known) {
+        gateway_feed(g, one, m, now);
+        return;
+    }
+    gateway_drop(g, DROP_STRANGER, gateway_who(g, from));
+    answer_stranger(g, from, MQTTSN_DISCONNECT, 0, now);
+}
+
+/* ---- discovery ---------------------------------------------------------------------------------------------------- */
+
+/* To all on the radio, or to the one that asked where the radio has no broadcast or it sits behind a forwarder. */
+static void route_search(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+{
+    struct station *st = &g->stations[from->radio];
+    struct mqttsn_message info;
+    if (!discovery_search(&st->discovery, gateway_reaches_broker(g), now, &info))
+        return;
+    struct writer w = writer_of(g->frame, sizeof g->frame);
+    bool all = from->node_len == 0 && st->radio->driver->can_broadcast(st->radio);
+    if (!all)
+        gateway_send(g, from, &info);
+    else if (mqttsn_encode(&info, &w) == MQTTSN_OK)
+        st->radio->driver->broadcast(st->radio, m->radius, span_of(g->frame, sizeof g->frame - w.left));
+}
+
+static void route_advertise(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+{
+    static struct log_limit limit;
+    uint32_t more;
+    if (m->gateway_id == g->boot->gateway.id && log_allows(&limit, now, &more))
+        log_warn("another gateway with our id %u advertises itself on radio %s; give one of them another gateway.id",
+                 m->gateway_id, g->stations[from->radio].radio->settings->name);
+}
+
+void gateway_route(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+{
+    if (m->type == MQTTSN_CONNECT) {
+        route_connect(g, from, m, now);
+    } else if (m->type == MQTTSN_PINGREQ && m->tail.len > 0) {
+        route_wake(g, from, m, now);
+    } else if (m->type == MQTTSN_SEARCHGW) {
+        route_search(g, from, m, now);
+    } else if (m->type == MQTTSN_ADVERTISE) {
+        route_advertise(g, from, m, now);
+    } else if (!mqttsn_sent_by_client(m->type) || m->type == MQTTSN_GWINFO) {
+        gateway_drop(g, DROP_WRONG_DIRECTION, gateway_who(g, from));
+    } else {
+        struct peer *one = peers_by_address(g->peers, from);
+        if (one)
+            gateway_feed(g, one, m, now);
+        else
+            stranger_says(g, from, m, now);
+    }
+}
+
+/* ---- a session's deadline ----------------------------------------------------------------------------------------- */
+
+static struct gateway *gateway_of(struct peer *one)
+{
+    return (struct gateway *)(void *)((char *)(uintptr_t)peer_session(one)->common - offsetof(struct gateway, common));
+}
+
+static void peer_timer_fired(evutil_socket_t fd, short what, void *arg)
+{
+    struct peer *one = arg;
+    struct gateway *g = gateway_of(one);
+    msec now = clock_now();
+    (void)fd, (void)what;
+    *peer_armed(one) = MSEC_NEVER;
+    g->actions.count = 0;
+    if (now >= peer_session(one)->deadline)
+        session_tick(peer_session(one), now, &g->actions);
+    gateway_perform(g, one, now);
+    gateway_settle(g, aggregate_upstream(g->aggregate), now);
+}
