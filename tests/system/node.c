@@ -128,6 +128,14 @@ void node_hears_nothing(struct node *n)
     assert_int_equal(frame.len, 0);
 }
 
+size_t node_discards(struct node *n)
+{
+    size_t count = 0;
+    while (hear(n, QUIET_MS).len > 0)
+        count++;
+    return count;
+}
+
 void tail_is(const struct mqttsn_message *m, const char *text)
 {
     char line[LINE];

@@ -32,6 +32,9 @@ void node_sends_hex(struct node *n, const char *hex);
 struct mqttsn_message node_expects(struct node *n, enum mqttsn_type type);
 void node_hears_nothing(struct node *n);
 
+/* Throws away what comes until nothing comes any more; returns how many frames that were. */
+size_t node_discards(struct node *n);
+
 /* ---- what nodes do most of the time, with the answers that must come */
 
 /* CONNECT, clean, keep-alive 60 s; CONNACK accepted. */
