@@ -1,0 +1,15 @@
+/* radio.c -- which driver carries which kind of radio.
+ *
+ * One row for each driver of the settings. A row that is missing is a driver that this build does not have: the
+ * caller says so to the operator by name, since it knows the line of the settings file. Everything else that is true
+ * of all radios is in radio.h; what is true of one is in its own file. */
+#include "radio/radio.h"
+
+static const struct radio_driver *const drivers[] = {
+    [DRIVER_UDP] = &udp_driver,
+};
+
+const struct radio_driver *radio_driver(enum config_driver driver)
+{
+    return (size_t)driver < sizeof drivers / sizeof drivers[0] ? drivers[driver] : NULL;
+}
