@@ -21,6 +21,13 @@ struct station {
     struct gateway *gateway;
 };
 
+/* Nothing is kept on disk, so what an earlier run of ours subscribed to must not come to this one. */
+enum slate {
+    SLATE_UNKNOWN, /* does the broker remember an earlier run? */
+    SLATE_WIPING,  /* it did: this connection is a clean one, only to make it forget */
+    SLATE_CLEAN
+};
+
 struct gateway {
     struct event_base *loop;
     struct config *boot;    /* the settings at start: radios, broker */
@@ -33,7 +40,7 @@ struct gateway {
     size_t station_count;
     struct aggregate *aggregate;
     struct link *shared; /* the gateway's own connection */
-    bool fresh;          /* the broker was told to forget what an earlier run subscribed to */
+    enum slate slate;    /* of the shared connection */
     bool stopping;
     struct links *links;
     struct link_events *link_events;

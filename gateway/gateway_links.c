@@ -128,7 +128,7 @@ static void on_dialled(void *context, struct link *l, struct mqtt_connect *c)
     struct own *o = link_owner(l);
     if (!o) {
         c->client_id = span_text(g->boot->gateway.name);
-        c->clean = !g->fresh;
+        c->clean = g->slate == SLATE_WIPING;
         return;
     }
     if (!o->peer)
@@ -143,21 +143,24 @@ static void on_heard(void *context, struct link *l)
     gateway_settle(g, link_upstream(l), clock_now());
 }
 
-/* Nothing is kept on disk, so what an earlier run of ours subscribed to must not come to this one: the first connection
- * is a clean one that only wipes the slate, the second is kept. */
+static void shared_is_up(struct gateway *g, struct link *l)
+{
+    bool remembered = link_upstream(l)->mqtt.session_present;
+    if (g->slate == SLATE_CLEAN || (g->slate == SLATE_UNKNOWN && !remembered)) {
+        g->slate = SLATE_CLEAN;
+        log_info("broker: connected to %s as %s", g->boot->broker.url, g->boot->gateway.name);
+        return;
+    }
+    g->slate = g->slate == SLATE_UNKNOWN ? SLATE_WIPING : SLATE_CLEAN;
+    link_dial(l, clock_now());
+}
+
 static void on_up(void *context, struct link *l)
 {
-    struct gateway *g = context;
-    if (link_owner(l)) {
+    if (link_owner(l))
         log_debug("broker: connected as %s", ((struct own *)link_owner(l))->name);
-        return;
-    }
-    if (!g->fresh) {
-        g->fresh = true;
-        link_dial(l, clock_now());
-        return;
-    }
-    log_info("broker: connected to %s as %s", g->boot->broker.url, g->boot->gateway.name);
+    else
+        shared_is_up(context, l);
 }
 
 static void on_down(void *context, struct link *l, bool was_up, uint8_t code)

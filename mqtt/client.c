@@ -341,6 +341,7 @@ static enum mqtt_event connack_arrived(struct mqtt_client *c, const struct mqtt_
     if (c->clean && p->session_present)
         return MQTT_EVENT_VIOLATION;
     c->state = MQTT_CLIENT_ONLINE;
+    c->session_present = p->session_present;
     if (!p->session_present)
         arrivals_forget(&c->arrivals);
     flights_again(c, p->session_present, now);

@@ -39,7 +39,8 @@ struct flight {
 
 struct mqtt_client {
     enum mqtt_client_state state;
-    bool clean; /* asked in the last CONNECT */
+    bool clean;           /* asked in the last CONNECT */
+    bool session_present; /* said in the last CONNACK */
     struct buffer out;
     msec keep_alive, answer_timeout; /* set by the owner: when to ping; how long CONNACK and PINGRESP may take */
     msec sent_at, asked_at;          /* last packet out; the CONNECT or the oldest open PINGREQ */
