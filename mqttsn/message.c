@@ -115,7 +115,7 @@ static void take_flags(uint8_t octet, uint8_t used, struct mqttsn_message *m)
     m->flags = octet;
     octet &= used;
     m->dup = octet & FLAG_DUP;
-    m->qos = (octet & FLAG_QOS) >> QOS_SHIFT;
+    m->qos = (uint8_t)((octet & FLAG_QOS) >> QOS_SHIFT);
     m->retain = octet & FLAG_RETAIN;
     m->will = octet & FLAG_WILL;
     m->clean = octet & FLAG_CLEAN;
