@@ -1,0 +1,233 @@
+/* config_options.c -- the option table: every setting once.
+ *
+ * The reader looks keys up in it, the checks take ranges from it, --print-config, the sample file and the manual page
+ * print it. So a new setting is a new row, and a key that is in no row is a mistake. The rows stand in the order in
+ * which people read a settings file; the rows of one section stand together. "radios[]." and "clients[]." are the keys
+ * of each item of a list and have a struct of their own.
+ *
+ * Rows marked UNBUILT are keys that are promised but not there yet: setting one is an error that says so, because a
+ * setting that does nothing is worse than none. */
+#include "config/config_internal.h"
+
+#define FIELD(type, member) .at = offsetof(type, member), .width = sizeof(((type *)0)->member)
+#define ROOT(member) FIELD(struct config, member)
+#define RADIO(member) FIELD(struct config_radio, member)
+#define CLIENT(member) FIELD(struct config_client, member)
+#define RANGE(least, most) .min = (least), .max = (most)
+#define UNBUILT .unbuilt = true
+#define MS(n) UINT64_C(n)
+#define SECONDS(n) (UINT64_C(n) * 1000)
+#define DAYS(n) (UINT64_C(n) * 86400000)
+#define KIB(n) (UINT64_C(n) << 10)
+#define GIB(n) (UINT64_C(n) << 30)
+
+/* clang-format off: a table */
+static const struct option table[] = {
+    { "gateway.id", OPTION_COUNT, ROOT(gateway.id), RANGE(1, 255), .preset = "1",
+      .help = "GwId in ADVERTISE and GWINFO" },
+    { "gateway.name", OPTION_NAME, ROOT(gateway.name), .preset = "mqttsn-gateway",
+      .example = "greenhouse",
+      .help = "MQTT client id of the gateway's own link, root of its status topics" },
+    { "gateway.advertise", OPTION_DURATION, ROOT(gateway.advertise_ms), RANGE(0, SECONDS(65535)),
+      .preset = "15m", .help = "T_ADV, the time between two ADVERTISE; \"0s\" = never" },
+    { "gateway.state", OPTION_PATH, ROOT(gateway.state), .preset = "/var/lib/mqttsn-gateway/state.db",
+      .help = "what survives a restart is kept here; \"\" = keep nothing on disk" },
+
+    { "radios[].name", OPTION_NAME, RADIO(name), .preset = "lan",
+      .help = "the radio's name in log lines and metrics" },
+    { "radios[].driver", OPTION_CHOICE, RADIO(driver), .words = "udp|dtls|xbee|znp|ezsp|deconz|serial",
+      .words_built = 1, .preset = "udp", .help = "what carries the frames" },
+    { "radios[].listen", OPTION_LISTEN, RADIO(listen), .preset = "127.0.0.1:1883",
+      .example = "0.0.0.0:1883", .help = "local address and port; IPv6 as \"[::]:1883\"" },
+    { "radios[].multicast", OPTION_GROUP, RADIO(multicast), .preset = "", .example = "239.192.0.50",
+      .help = "group[:port] for discovery; port default that of listen; \"\" = none" },
+    { "radios[].interface", OPTION_TEXT, RADIO(interface), .preset = "",
+      .help = "where to join the group; \"\" = the interface of the listen address" },
+    { "radios[].port", OPTION_TEXT, UNBUILT, .example = "/dev/serial/by-id/usb-FTDI_XBee-if00",
+      .help = "serial port, or tcp://host:port of a networked coordinator" },
+    { "radios[].baud", OPTION_COUNT, RANGE(1200, 4000000), UNBUILT, .example = "57600",
+      .help = "speed of the serial port" },
+    { "radios[].forwarders", OPTION_FLAG, RADIO(forwarders), .preset = "false",
+      .help = "accept encapsulated frames (0xFE) here" },
+    { "radios[].max_message", OPTION_COUNT, RADIO(max_message), RANGE(12, 65535), .preset = "1400",
+      .help = "octets of the longest frame, either way" },
+
+    { "broker.url", OPTION_NAME, ROOT(broker.url), .preset = "mqtt://127.0.0.1:1883",
+      .help = "mqtt:// or mqtts://, host or [IPv6], port default 1883 or 8883" },
+    { "broker.mode", OPTION_CHOICE, ROOT(broker.mode), .words = "transparent|aggregate",
+      .preset = "transparent", .help = "one connection per client, or one for all" },
+    { "broker.username", OPTION_TEXT, ROOT(broker.username), .preset = "", .help = "\"\" = none" },
+    { "broker.password_file", OPTION_FILE, ROOT(broker.password_file), .preset = "",
+      .help = "file that holds the password and nothing else; \"\" = none" },
+    { "broker.ca_file", OPTION_FILE, ROOT(broker.ca_file), .preset = "",
+      .help = "whom to trust (PEM); \"\" = the system's certificates" },
+    { "broker.cert_file", OPTION_FILE, ROOT(broker.cert_file), .preset = "",
+      .help = "our own certificate (PEM), with key_file; \"\" = none" },
+    { "broker.key_file", OPTION_FILE, ROOT(broker.key_file), .preset = "",
+      .help = "the private key of cert_file (PEM)" },
+    { "broker.server_name", OPTION_TEXT, ROOT(broker.server_name), .preset = "",
+      .help = "SNI and the name checked; \"\" = the host of the url" },
+    { "broker.alpn", OPTION_TEXT, ROOT(broker.alpn), .preset = "",
+      .help = "application protocol to ask for; \"\" = none" },
+    { "broker.keepalive", OPTION_SECONDS, ROOT(broker.keepalive_s), RANGE(SECONDS(1), SECONDS(65535)),
+      .preset = "60s", .help = "of the gateway's own link; a client's link has the client's" },
+    { "broker.prefix", OPTION_TEXT, ROOT(broker.prefix), .preset = "", .example = "site-4/",
+      .help = "put before every topic towards the broker, taken off on the way back" },
+
+    { "topics", OPTION_TOPICS, .absent = "none",
+      .help = "predefined ids, 1..65534; \"*\" is every client, its own row wins" },
+    { "topics_file", OPTION_FILE, FIELD(struct settings, topics_file), .preset = "",
+      .example = "topics.csv", .help = "more of them, rows `client,topic,id`" },
+
+    { "clients[].match", OPTION_NAME, CLIENT(match), .preset = "*", .example = "sensor-*",
+      .help = "glob over the client id; the first row that matches wins" },
+    { "clients[].allow", OPTION_FLAG, CLIENT(allow), .preset = "true",
+      .help = "false: its CONNECT is refused" },
+    { "clients[].mode", OPTION_CHOICE, CLIENT(mode), .words = "transparent|aggregate",
+      .absent = "broker.mode", .example = "aggregate", .help = "overrides broker.mode" },
+    { "clients[].publish", OPTION_FILTERS, CLIENT(publish),
+      .count_at = offsetof(struct config_client, publish_count), .absent = "all",
+      .example = "[\"greenhouse/#\"]",
+      .help = "topic filters the client may publish to; absent = all" },
+    { "clients[].subscribe", OPTION_FILTERS, CLIENT(subscribe),
+      .count_at = offsetof(struct config_client, subscribe_count), .absent = "all",
+      .example = "[\"greenhouse/{client}/#\"]",
+      .help = "topic filters it may subscribe to; {client} is its id" },
+    { "clients[].username", OPTION_TEXT, CLIENT(username), .preset = "",
+      .help = "towards the broker in transparent mode; \"\" = as in broker" },
+    { "clients[].password_file", OPTION_FILE, CLIENT(password_file), .preset = "",
+      .help = "likewise" },
+    { "clients[].tolerance", OPTION_CHOICE, CLIENT(tolerance), .words = "half|spec",
+      .preset = "half", .help = "lost after 1.5 x keep-alive; spec: 1.1 x above a minute" },
+    { "clients[].wake_connect", OPTION_CHOICE, CLIENT(wake_connect), .words = "honour|resume",
+      .preset = "honour", .help = "a CONNECT from sleep: its flags, or \"I am back\"" },
+    { "clients[].strict_sleep", OPTION_FLAG, CLIENT(strict_sleep), .preset = "false",
+      .help = "answer DISCONNECT to a request of a sleeping client" },
+    { "clients[].sleep_qos0", OPTION_FLAG, CLIENT(sleep_qos0), .preset = "true",
+      .help = "keep QoS 0 messages for a sleeping client too" },
+    { "clients[].will_on_takeover", OPTION_FLAG, CLIENT(will_on_takeover), .preset = "false",
+      .help = "publish the old will when an active client connects anew" },
+    { "clients[].strict_client_id", OPTION_FLAG, CLIENT(strict_client_id), .preset = "false",
+      .help = "refuse client ids above 23 characters" },
+    { "clients[].reject_zero_keepalive", OPTION_FLAG, CLIENT(reject_zero_keepalive),
+      .preset = "false", .help = "refuse a CONNECT with duration 0" },
+    { "clients[].address_change", OPTION_CHOICE, CLIENT(address_change), .words = "any|same_ip|deny",
+      .preset = "same_ip", .help = "from where a CONNECT may take an active session" },
+    { "clients[].wake_address_change", OPTION_CHOICE, CLIENT(wake_address_change),
+      .words = "any|same_ip|deny", .preset = "any", .help = "from where a sleeping client may wake" },
+    { "clients[].awake_max", OPTION_COUNT, CLIENT(awake_extra), RANGE(0, 65535), .preset = "10",
+      .help = "messages delivered at a wake-up beyond those queued before it" },
+
+    { "qos_minus_one", OPTION_FLAG, ROOT(qos_minus_one), .preset = "false",
+      .help = "accept PUBLISH with QoS -1 (no connection needed)" },
+
+    { "limits.clients", OPTION_COUNT, ROOT(limits.clients), RANGE(1, 1000000), .preset = "10000",
+      .help = "sessions" },
+    { "limits.topics_per_client", OPTION_COUNT, ROOT(limits.topics_per_client), RANGE(1, 65534),
+      .preset = "64", .help = "topic ids given out to one client" },
+    { "limits.subscriptions_per_client", OPTION_COUNT, ROOT(limits.subscriptions_per_client),
+      RANGE(1, 65535), .preset = "64", .help = "topic filters one client may hold" },
+    { "limits.sleep_queue.messages", OPTION_COUNT, ROOT(limits.sleep_queue.messages),
+      RANGE(1, 1000000), .preset = "100", .help = "for each sleeping client" },
+    { "limits.sleep_queue.bytes", OPTION_SIZE, ROOT(limits.sleep_queue.bytes),
+      RANGE(KIB(1), GIB(1)), .preset = "64KiB", .help = "for each sleeping client" },
+    { "limits.sleep_queue.ttl", OPTION_DURATION, ROOT(limits.sleep_queue.ttl_ms),
+      RANGE(SECONDS(1), DAYS(365)), .preset = "7d", .help = "an older message is dropped" },
+    { "limits.uplink_queue.bytes", OPTION_SIZE, ROOT(limits.uplink_queue.bytes),
+      RANGE(KIB(1), GIB(64)), .preset = "16MiB",
+      .help = "for the whole gateway, while the broker is away" },
+    { "limits.uplink_queue.ttl", OPTION_DURATION, ROOT(limits.uplink_queue.ttl_ms),
+      RANGE(SECONDS(1), DAYS(365)), UNBUILT, .preset = "7d", .help = "an older message is dropped" },
+    { "limits.retry.interval", OPTION_DURATION, ROOT(limits.retry.interval_ms),
+      RANGE(MS(10), SECONDS(3600)), .preset = "10s",
+      .help = "T_RETRY, the wait for an answer before a message is sent again" },
+    { "limits.retry.count", OPTION_COUNT, ROOT(limits.retry.count), RANGE(0, 100), .preset = "3",
+      .help = "N_RETRY, how often it is sent again before the client is lost" },
+    { "limits.wait", OPTION_DURATION, ROOT(limits.wait_ms), RANGE(0, DAYS(1)), .preset = "5m",
+      .help = "T_WAIT, the pause after a client said \"congestion\"" },
+    { "limits.connect_timeout", OPTION_DURATION, ROOT(limits.connect_timeout_ms),
+      RANGE(MS(10), SECONDS(3600)), .preset = "10s",
+      .help = "how long a CONNECT waits for the broker's answer" },
+    { "limits.max_idle", OPTION_DURATION, ROOT(limits.max_idle_ms), RANGE(SECONDS(1), DAYS(365)),
+      .preset = "24h", .help = "ends a silent session that has keep-alive 0" },
+    { "limits.session_expiry", OPTION_DURATION, ROOT(limits.session_expiry_ms),
+      RANGE(SECONDS(1), DAYS(3650)), .preset = "7d",
+      .help = "a kept session that is unused for so long is forgotten" },
+    { "limits.qos2_expiry", OPTION_DURATION, ROOT(limits.qos2_expiry_ms), RANGE(SECONDS(1), DAYS(365)),
+      .preset = "1h", .help = "how long a QoS 2 message id waits for its PUBREL" },
+    { "limits.inflight_in", OPTION_COUNT, ROOT(limits.inflight_in), RANGE(1, 8), .preset = "4",
+      .help = "QoS 1 and 2 publishes of one client under way at once" },
+    { "limits.max_client_id", OPTION_COUNT, ROOT(limits.max_client_id), RANGE(23, 1024),
+      .preset = "128", .help = "octets of the longest client id" },
+    { "limits.reconnects", OPTION_COUNT, ROOT(limits.reconnects), RANGE(1, 100000), .preset = "50",
+      .help = "transparent connections dialled again, per second" },
+    { "limits.stranger_replies", OPTION_COUNT, ROOT(limits.stranger_replies), RANGE(1, 1000000),
+      .preset = "1000", .help = "answers to addresses without a session, per second" },
+
+    { "admin.listen", OPTION_BIND, ROOT(admin.listen), .preset = "127.0.0.1:9883",
+      .help = "HTTP: status page, /metrics, /healthz, /api/...; \"\" = off" },
+    { "admin.token_file", OPTION_FILE, ROOT(admin.token_file), .preset = "",
+      .help = "file with the token of /api" },
+
+    { "log.level", OPTION_CHOICE, ROOT(log.level), .words = "error|warn|info|debug|trace",
+      .preset = "info", .help = "the least important lines" },
+    { "log.format", OPTION_CHOICE, ROOT(log.json), .words = "text|json", .preset = "text",
+      .help = "to standard error" },
+};
+/* clang-format on */
+
+enum { OPTIONS = sizeof table / sizeof *table };
+
+struct option_range config_options(enum option_scope scope)
+{
+    static const char *const prefixes[SCOPES] = { "", "radios[].", "clients[]." };
+    struct option_range range = { NULL, 0 };
+    for (const struct option *o = table; o < table + OPTIONS; o++)
+        if (strncmp(o->path, prefixes[scope], strlen(prefixes[scope])) == 0) {
+            range.first = range.first ? range.first : o;
+            range.count++;
+        }
+    return range;
+}
+
+const struct option *config_option_find(const char *path)
+{
+    for (const struct option *o = table; o < table + OPTIONS; o++)
+        if (strcmp(o->path, path) == 0)
+            return o;
+    return NULL;
+}
+
+bool config_option_section(const char *path)
+{
+    size_t len = strlen(path);
+    for (const struct option *o = table; o < table + OPTIONS; o++)
+        if (strncmp(o->path, path, len) == 0 && o->path[len] == '.')
+            return true;
+    return false;
+}
+
+size_t config_option_words(const char *prefix, const char **words, size_t room, struct arena *memory)
+{
+    size_t count = 0, skip = strlen(prefix);
+    for (const struct option *o = table; o < table + OPTIONS && count < room; o++) {
+        if (strncmp(o->path, prefix, skip) != 0)
+            continue;
+        size_t len = strcspn(o->path + skip, ".[");
+        bool again = count > 0 && strncmp(words[count - 1], o->path + skip, len) == 0 &&
+                     words[count - 1][len] == '\0';
+        if (!again)
+            words[count++] = config_arena_text(memory, span_of(o->path + skip, len));
+    }
+    return count;
+}
+
+size_t config_option_choices(const struct option *o, const char **words, size_t room,
+                             struct arena *memory)
+{
+    size_t count = 0;
+    for (const char *at = o->words; at && count < room;
+         at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+        words[count++] = config_arena_text(memory, span_of(at, strcspn(at, "|")));
+    return count;
+}

@@ -1,0 +1,151 @@
+/* config_sample.c -- the sample settings file and the SETTINGS section of the manual page.
+ *
+ * Both are the option table in other clothes. In the sample every value is commented out by one '#' before its key:
+ * taking the '#' away is all it takes to set it, and a file that was never touched means the defaults of the version
+ * that runs, not those of the version that wrote it. config/gateway.yaml is this output; a test holds them together. */
+#include "config/config_internal.h"
+
+#include <stdlib.h>
+
+enum { HELP_COLUMN = 42, SAMPLE_WIDTH = 120 };
+
+static bool is_bare(enum option_type type)
+{
+    return type == OPTION_COUNT || type == OPTION_FLAG || type == OPTION_CHOICE ||
+           type == OPTION_FILTERS;
+}
+
+/* What stands behind the key: the default, or an example where the default is nothing. */
+static void write_value(const struct option *o, FILE *out)
+{
+    bool shows_preset = !o->example || (o->preset && o->preset[0] != '\0');
+    const char *text = shows_preset ? o->preset : o->example;
+    if (is_bare(o->type))
+        fputs(text, out);
+    else
+        config_value_quote(text, out);
+}
+
+static void describe(const struct option *o, FILE *out)
+{
+    char range[120];
+    config_value_range(o, range, sizeof range);
+    fprintf(out, "%s%s", o->unbuilt ? "not built yet: " : "", o->help);
+    if (range[0] != '\0' && o->type != OPTION_FLAG)
+        fprintf(out, "; %s", range);
+}
+
+/* A line of the sample: the text up to the help, which begins at its column or a blank later and wraps. */
+static void print_with_help(const char *start, const struct option *o, FILE *out)
+{
+    char *help = NULL;
+    size_t len = 0;
+    FILE *text = open_memstream(&help, &len);
+    if (!text)
+        return;
+    describe(o, text);
+    fclose(text);
+    int column = fprintf(out, "%-*s # ", HELP_COLUMN - 1, start);
+    for (char *word = strtok(help, " "), *first = word; word; word = strtok(NULL, " ")) {
+        if (word != first && column + (int)strlen(word) > SAMPLE_WIDTH)
+            column = fprintf(out, "\n%*s # ", HELP_COLUMN - 1, "") - 1;
+        else if (word != first)
+            fputc(' ', out);
+        column += fprintf(out, "%s", word) + 1;
+    }
+    fputc('\n', out);
+    free(help);
+}
+
+static void print_sample_option(const struct option *o, const char *before, FILE *out)
+{
+    char *start = NULL;
+    size_t len = 0;
+    int indent;
+    const char *key = config_print_sections(before, o->path, &indent, out);
+    bool item = strstr(o->path, "[].");
+    bool first = item && (!before || strncmp(before, o->path, strcspn(o->path, ".")) != 0);
+    FILE *text = open_memstream(&start, &len);
+    if (!text)
+        return;
+    if (first)
+        fprintf(out, "\n%.*s:\n", (int)strcspn(o->path, "["), o->path);
+    fprintf(text, "%*s#%s%s: ", indent, "", !item ? "" : first ? "- " : "  ", key);
+    write_value(o, text);
+    fclose(text);
+    print_with_help(start, o, out);
+    free(start);
+}
+
+static void print_sample_topics(const struct option *o, FILE *out)
+{
+    fputc('\n', out);
+    print_with_help("topics:", o, out);
+    fputs("  #\"*\":\n"
+          "  #  1: \"greenhouse/all/alarm\"\n",
+          out);
+    fprintf(out, "%-*s # {client} is replaced by the client id\n", HELP_COLUMN - 1,
+            "  #  2: \"greenhouse/{client}/temperature\"");
+    fputs("  #sensor-7:\n"
+          "  #  1: \"greenhouse/7/alarm\"\n",
+          out);
+}
+
+void config_print_sample(FILE *out)
+{
+    struct option_range options = config_options(SCOPE_ROOT);
+    const char *before = NULL;
+    fputs("# Settings of mqttsn-gateway. Every setting has a default, shown here, or an example where the default is\n"
+          "# nothing; to set one, take away the '#' before its key. Durations: \"500ms\" \"30s\" \"5m\" \"1h\" \"7d\";\n"
+          "# sizes: \"512B\" \"64KiB\" \"16MiB\" \"1GiB\". After a change: `mqttsn-gateway --check`, then reload the service.\n"
+          "\n",
+          out);
+    for (const struct option *o = options.first; o < options.first + options.count; o++) {
+        if (o->type == OPTION_TOPICS)
+            print_sample_topics(o, out);
+        else
+            print_sample_option(o, before, out);
+        before = o->path;
+    }
+}
+
+/* Text of the table as troff takes it: a backslash would begin a command. */
+static void print_troff(const char *text, FILE *out)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        if (*c == '\\' || *c == '-')
+            fprintf(out, *c == '-' ? "\\-" : "\\e");
+        else
+            fputc(*c, out);
+}
+
+static void print_manual_option(const struct option *o, FILE *out)
+{
+    char range[120];
+    config_value_range(o, range, sizeof range);
+    fprintf(out, ".TP\n.B %s\n", o->path);
+    print_troff(o->help, out);
+    fputs(".\n", out);
+    if (range[0] != '\0')
+        fprintf(out, "Allowed: %s.\n", range);
+    if (o->preset)
+        fprintf(out, "Default: %s%s.\n", o->preset, o->preset[0] == '\0' ? "empty" : "");
+    else if (o->absent)
+        fprintf(out, "Default: %s.\n", o->absent);
+    if (o->unbuilt)
+        fputs("Not built yet in this version; setting it is an error.\n", out);
+}
+
+void config_print_manual(FILE *out)
+{
+    struct option_range options = config_options(SCOPE_ROOT);
+    fputs(".SH SETTINGS\n"
+          "Settings are YAML; every key has a default and an empty file works.\n"
+          "Durations are written like \"500ms\", \"30s\", \"5m\", \"1h\" or \"7d\", sizes like \"512B\", \"64KiB\",\n"
+          "\"16MiB\" or \"1GiB\".\n"
+          "A dot stands for a deeper level, [] for each item of a list.\n"
+          "File names that do not begin with / are beside the settings file.\n",
+          out);
+    for (const struct option *o = options.first; o < options.first + options.count; o++)
+        print_manual_option(o, out);
+}
