@@ -71,11 +71,11 @@ static bool run(struct broker *b)
 static bool close_broker(void *thing, bool failed)
 {
     struct broker *b = thing;
-    if (failed && b->process.text)
-        print_error("---- log of the broker:\n%s", b->process.text);
     if (b->process.pid)
         kill(b->process.pid, SIGCONT);
     process_end(&b->process, SIGTERM);
+    if (failed && b->process.text)
+        print_error("---- log of the broker:\n%s", b->process.text);
     process_forget(&b->process);
     return true;
 }

@@ -7,6 +7,8 @@
 
 enum { FAKE_LINKS = 32, FAKE_BUFFER = 4096 };
 
+#define FAKE_GATEWAY "gateway-under-test"
+
 /* One connection that the gateway has made. */
 struct fake_link {
     int fd;
@@ -45,5 +47,8 @@ void fake_closes(struct fake_link *l);
 /* The gateway closes the connection; what it still says before is thrown away. */
 void fake_is_left(struct fake_link *l);
 
-/* No further connection is made within the quiet time. */
+/* Nobody but the gateway itself, under the name FAKE_GATEWAY, connects within the quiet time. */
 void fake_is_left_alone(struct fake_broker *b);
+
+/* The gateway's own connection. It first connects clean, to leave no old session behind, then to stay. */
+struct fake_link *fake_answers_gateway(struct fake_broker *b);

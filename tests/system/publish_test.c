@@ -117,6 +117,7 @@ static void anyone_may_publish_with_qos_minus_one(struct scene *s) /* SN-M1-1 */
     struct gateway *g = gateway_start_with_broker(s, (struct settings){ .more = TOPICS });
     struct peer *world = world_of(s);
     struct node *stranger = node_open(g);
+    gateway_logs(g, "broker: connected to ");
     publishes_as(stranger, MQTTSN_PREDEFINED, 1, MQTTSN_QOS_MINUS_ONE, "hello");
     assert_int_equal(peer_hears(world, "greenhouse/all/alarm", "hello"), 0);
     publishes_as(stranger, MQTTSN_SHORT, 'a' << 8 | 'b', MQTTSN_QOS_MINUS_ONE, "again");
@@ -129,6 +130,7 @@ static void qos_minus_one_with_a_wrong_id_is_dropped_in_silence(struct scene *s)
     struct gateway *g = gateway_start_with_broker(s, (struct settings){ .more = TOPICS });
     struct peer *world = world_of(s);
     struct node *stranger = node_open(g);
+    gateway_logs(g, "broker: connected to ");
     publishes_as(stranger, MQTTSN_PREDEFINED, 999, MQTTSN_QOS_MINUS_ONE, "x");
     publishes_as(stranger, MQTTSN_NORMAL, 1, MQTTSN_QOS_MINUS_ONE, "x");
     peer_hears_nothing(world);

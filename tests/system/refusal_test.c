@@ -4,11 +4,6 @@
 #include "tests/system/fake_broker.h"
 #include "tests/system/node.h"
 
-static const char *own_name(const struct scene *s)
-{
-    return strcmp(s->mode, "aggregate") == 0 ? "gateway-under-test" : "m1";
-}
-
 /* A gateway, a fake broker and one connected client; the connection that carries this client is returned. */
 static struct fake_link *connected(struct scene *s, struct node **node)
 {
@@ -22,12 +17,12 @@ static struct fake_link *connected(struct scene *s, struct node **node)
                                       .duration = 60,
                                       .tail = span_text("m1") };
     if (strcmp(s->mode, "aggregate") == 0) {
-        l = fake_answers_connect(b, own_name(s), 0);
+        l = fake_answers_gateway(b);
         gateway_logs(g, "broker: connected to ");
         node_sends(n, connect);
     } else {
         node_sends(n, connect);
-        l = fake_answers_connect(b, own_name(s), 0);
+        l = fake_answers_connect(b, "m1", 0);
     }
     assert_int_equal(node_expects(n, MQTTSN_CONNACK).return_code, MQTTSN_ACCEPTED);
     return l;

@@ -67,6 +67,7 @@ static void a_client_may_wake_at_a_new_port(struct scene *s) /* SN-SLP-18 */
     node_subscribes(n, "lamp/1", 1);
     node_falls_asleep(n, 300);
     peer_publishes(world, "lamp/1", 1, "on");
+    node_hears_nothing(n);
     node_moves(n);
     wakes(n, "m1");
     node_receives_and_acks(n, "on");
@@ -96,6 +97,7 @@ static void a_clean_connect_from_sleep_starts_afresh(struct scene *s) /* SN-SLP-
     node_subscribes(n, "lamp/1", 1);
     node_falls_asleep(n, 300);
     peer_publishes(world, "lamp/1", 1, "on");
+    node_hears_nothing(n);
     node_connects(n, "m1");
     node_hears_nothing(n);
     peer_publishes(world, "lamp/1", 1, "off");
@@ -111,6 +113,7 @@ static void a_clean_connect_may_mean_i_am_back(struct scene *s) /* SN-SLP-12: wa
     node_subscribes(n, "lamp/1", 1);
     node_falls_asleep(n, 300);
     peer_publishes(world, "lamp/1", 1, "on");
+    node_hears_nothing(n);
     node_connects(n, "m1");
     node_receives_and_acks(n, "on");
 }
