@@ -252,6 +252,7 @@ void gateway_stop(struct gateway *g)
         return;
     }
     g->stopping = true;
+    links_hurry(g->links);
     for (struct peer *one = NULL; (one = peers_next(g->peers, one));) {
         enum session_state state = peer_session(one)->state;
         if ((state == SESSION_ACTIVE || state == SESSION_AWAKE) && peer_address(one))

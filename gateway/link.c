@@ -27,7 +27,8 @@ enum {
     BACKOFF_FIRST = 1000,
     BACKOFF_MAX = 60000,
     STABLE = 60000,     /* a connection that held this long was a good one */
-    LINGER = 10000,     /* for what is unanswered when a link is to be closed */
+    LINGER = 10000,     /* for what is unanswered when a link is to be closed ... */
+    LINGER_SHORT = 1000, /* ... and when the whole gateway stops */
     DIAL_TIMEOUT = 10000
 };
 
@@ -59,6 +60,7 @@ struct links {
     const struct config_broker *settings;
     const struct link_events *events;
     msec answer_timeout;
+    msec linger;
     int open; /* links that are not idle */
     struct log_limit complaints;
     msec dial_interval, next_dial; /* links dialled again one after the other */
@@ -81,7 +83,7 @@ static msec link_deadline(const struct link *l)
     case LINK_UP:
         return own;
     case LINK_CLOSING:
-        return l->since + LINGER;
+        return l->since + l->links->linger;
     default:
         return MSEC_NEVER;
     }
@@ -288,8 +290,17 @@ static const char *failure_text(struct link *l)
     return tls ? tls : error != 0 ? evutil_socket_error_to_string(error) : "it closed the connection";
 }
 
+/* With TLS 1.3 a server that misses our certificate says so only after the handshake, by closing. */
+static bool handshake_was_through(const struct link *l)
+{
+    const SSL *ssl = l->links->tls ? bufferevent_openssl_get_ssl(l->bev) : NULL;
+    return ssl && SSL_is_init_finished(ssl) && l->upstream->mqtt.state == MQTT_CLIENT_CONNECTING;
+}
+
 static const char *failure_remedy(const struct link *l)
 {
+    if (handshake_was_through(l))
+        return "after the TLS handshake: does it want a client certificate (broker.cert_file, key_file)?";
     if (bufferevent_socket_get_dns_error(l->bev) != 0)
         return "check the host name in broker.url, and the name servers";
     if (l->state == LINK_UP)
@@ -403,7 +414,7 @@ void link_hang_up(struct link *l, msec now)
 static void try_to_close(struct link *l, msec now)
 {
     struct mqtt_client *c = &l->upstream->mqtt;
-    bool late = now >= l->since + LINGER;
+    bool late = now >= l->since + l->links->linger;
     if (c->state == MQTT_CLIENT_ONLINE && c->flight_count > 0 && !late)
         return;
     say_goodbye(l, now);
@@ -512,6 +523,11 @@ bool link_is_open(const struct link *l)
     return l->state != LINK_IDLE;
 }
 
+void links_hurry(struct links *ls)
+{
+    ls->linger = LINGER_SHORT;
+}
+
 bool links_all_closed(const struct links *ls)
 {
     return ls->open == 0;
@@ -524,6 +540,7 @@ struct links *links_new(struct event_base *loop, const struct config_broker *set
     if (!ls)
         return NULL;
     *ls = (struct links){ .loop = loop, .settings = settings, .events = events, .answer_timeout = answer_timeout };
+    ls->linger = LINGER;
     ls->dial_interval = 1000 / (dials_per_second > 0 ? dials_per_second : 1);
     TAILQ_INIT(&ls->dirty);
     ls->dns = evdns_base_new(loop, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);

@@ -34,6 +34,8 @@ void links_free(struct links *ls); /* every link must be freed */
 /* Sends what the turn left to send. Once at the end of each turn. */
 void links_flush(struct links *ls, msec now);
 
+/* The process ends: links to be closed wait only a second for answers. */
+void links_hurry(struct links *ls);
 bool links_all_closed(const struct links *ls);
 
 /* A link for `u`, which stays the caller's and must outlive it. `name` is for the log, borrowed; `owner` is the

@@ -306,22 +306,22 @@ static struct filter *filter_asked(const struct seat *seat, uint16_t packet_id)
     return NULL;
 }
 
+/* The others, if there are any, go on with what they were granted before. */
 static void round_refused(struct aggregate *a, struct filter *f, msec now)
 {
-    struct holder *h = LIST_FIRST(&f->holders);
-    f->step = FILTER_HELD;
-    while (h) {
-        struct holder *next = LIST_NEXT(h, in_filter);
-        bool last = !next && LIST_FIRST(&f->holders) == h;
-        if (h->in_round) {
-            answer_holder(a, h, MQTT_REFUSED);
-            holder_leave(a, h, now);
-            if (last)
-                return;
-        }
-        h = next;
+    struct holder *next;
+    bool others = false;
+    for (struct holder *h = LIST_FIRST(&f->holders); h; h = LIST_NEXT(h, in_filter))
+        others = others || !h->in_round;
+    f->step = others ? FILTER_HELD : FILTER_NEW;
+    for (struct holder *h = LIST_FIRST(&f->holders); h; h = next) {
+        next = LIST_NEXT(h, in_filter);
+        if (!h->in_round)
+            continue;
+        answer_holder(a, h, MQTT_REFUSED);
+        holder_leave(a, h, now); /* with the last one the filter goes too */
     }
-    if (somebody_waits(f))
+    if (others && somebody_waits(f))
         begin_round(a, f, now);
 }
 
