@@ -86,7 +86,8 @@ $(BUILD)/tests/system/%_test: $(BUILD)/obj/tests/system/%_test.o $(SYSTEM_LIB) $
 	$(LINK) $^ $(LIBS) $(TEST_LIBS)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(TOOL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
-	$(LINK) $^ $(LIBS) -lm
+	$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm
+$(BUILD)/tests/bench/broker_stub: $(call objects,$(wildcard tests/bench/stub/*.c))
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(SHELL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS)
