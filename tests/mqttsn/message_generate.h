@@ -1,4 +1,4 @@
-/* message_generate.h -- any message there can be, and when two are the same. Walks the table, so a new row is covered. */
+/* message_generate.h -- any message there can be, and when two are the same. Walks the table: a new row is covered. */
 #pragma once
 
 #include "mqttsn/layout.h"
