@@ -251,6 +251,12 @@ static bool udp_can_broadcast(const struct radio *r)
     return r->up && ((const struct udp *)r)->group.fd >= 0;
 }
 
+static bool interface_is_gone(const struct udp *u)
+{
+    char name[IF_NAMESIZE];
+    return u->joined.interface != 0 && !if_indextoname(u->joined.interface, name);
+}
+
 /* The membership went with its interface: join again when there is one. */
 static void rejoin(struct udp *u)
 {
@@ -272,9 +278,8 @@ static void udp_broadcast(struct radio *r, uint8_t radius, struct span frame)
     const union udp_name *to = &u->joined.name;
     if (sendto(u->main.fd, frame.at, frame.len, MSG_DONTWAIT, &to->any, udp_name_len(to)) >= 0)
         return;
-    const int error = errno;
-    drop(u, udp_outbox_reason(error));
-    if (error == ENODEV || error == ENXIO)
+    drop(u, udp_outbox_reason(errno));
+    if (interface_is_gone(u))
         rejoin(u);
 }
 

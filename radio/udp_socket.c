@@ -189,7 +189,7 @@ static int find_group(const struct config_radio *settings, const union udp_name 
     const bool named = settings->interface && settings->interface[0];
     const bool v6 = group->name.any.sa_family == AF_INET6;
     group->interface = named ? if_nametoindex(settings->interface) : interface_of(own);
-    if (named && group->interface == 0)
+    if (group->interface == 0 && (named || !udp_name_is_wildcard(own)))
         return ENODEV;
     if (v6 && IN6_IS_ADDR_MC_LINKLOCAL(&group->name.v6.sin6_addr)) {
         if (group->interface == 0 && (group->interface = group->name.v6.sin6_scope_id) == 0)
