@@ -34,8 +34,8 @@ struct radio_driver {
     const char *name;
     /* Opens at once or says why not in log lines and keeps trying on its own; NULL only when memory ends. `settings`
      * must outlive the radio. `index` is stamped on every address. */
-    struct radio *(*open)(struct event_base *loop, const struct config_radio *settings, uint8_t index,
-                          const struct radio_events *events);
+    struct radio *(*open)(struct event_base *loop, const struct config_radio *settings,
+                          uint8_t index, const struct radio_events *events);
     void (*send)(struct radio *r, const struct address *to, struct span frame);
     /* To all in reach; `radius` in hops, 0 = the whole network. Does nothing where the radio has no broadcast. */
     void (*broadcast)(struct radio *r, uint8_t radius, struct span frame);
