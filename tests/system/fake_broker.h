@@ -41,7 +41,7 @@ struct fake_link *fake_answers_connect(struct fake_broker *b, const char *client
 /* The next packet must be of this type, PINGREQs apart, which are answered. It lives until the next call. */
 struct mqtt_packet fake_expects(struct fake_link *l, enum mqtt_type type);
 void fake_sends(struct fake_link *l, struct mqtt_packet p);
-void fake_hears_nothing(struct fake_link *l);
+void fake_hears_nothing(struct fake_link *l); /* PINGREQs apart, which are answered */
 void fake_closes(struct fake_link *l);
 
 /* The gateway closes the connection; what it still says before is thrown away. */

@@ -226,7 +226,9 @@ static struct mqttsn_message subscribe_with_code(struct scene *s, uint8_t code)
     node_hears_nothing(n); /* SN-SUB-2 */
     fake_sends(l, (struct mqtt_packet){
                       .type = MQTT_SUBACK, .packet_id = packet_id, .payload = span_of(&code, 1) });
-    return node_expects(n, MQTTSN_SUBACK);
+    struct mqttsn_message m = node_expects(n, MQTTSN_SUBACK);
+    fake_hears_nothing(l);
+    return m;
 }
 
 static void a_lower_granted_qos_is_reported(struct scene *s) /* SN-SUB-7 */
