@@ -77,7 +77,8 @@ $(BUILD)/%.a: $(BUILD)/sources
 $(BUILD)/mqttsn-gateway: $(call objects,gateway/main.c) $(SHELL_LIB) $(PURE_LIB)
 	$(LINK) $^ $(LIBS)
 $(BUILD)/mqttsn-%: $(BUILD)/obj/tools/mqttsn-%.o $(TOOL_LIB) $(PURE_LIB)
-	$(LINK) $^ $(LIBS) -lm
+	$(LINK) $^ $(LIBS) $(OWN_LIBS) -lm
+$(BUILD)/mqttsn-sniff: OWN_LIBS := -lpcap
 $(BUILD)/%_test: $(BUILD)/obj/%_test.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS) $(TEST_LIBS)
@@ -95,7 +96,7 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(SHELL_LIB) $(PURE_LIB)
 	$(LINK) -fsanitize=fuzzer $^ $(LIBS)
 
 # ---- what must be installed -----------------------------------------------------------------------------------------
-BUILD_DEPS := pkg-config libc6-dev libevent-dev libssl-dev libyaml-dev libjansson-dev uthash-dev \
+BUILD_DEPS := pkg-config libc6-dev libevent-dev libssl-dev libyaml-dev libjansson-dev libpcap-dev uthash-dev \
               $(if $(findstring clang,$(CC)),clang llvm libclang-rt-dev,gcc)
 DEMO_DEPS := mosquitto mosquitto-clients
 TEST_DEPS := $(DEMO_DEPS) libcmocka-dev libmosquitto-dev openssl tshark $(if $(VALGRIND),valgrind libc6-dbg)
