@@ -103,9 +103,15 @@ static bool walk_events(struct settings *s, struct span yaml, yaml_parser_t *par
     return depth <= DEPTH_MAX;
 }
 
-/* A first pass without the tree: libyaml's time grows with the square of the depth, settings are never deep. */
+/* libyaml's time grows with the square of the depth of [ and {, and settings are never deep. So a file with enough of
+ * them is read once without making the tree, just to see how deep it goes. */
 static bool is_shallow(struct settings *s, struct span yaml)
 {
+    size_t brackets = 0;
+    for (size_t i = 0; i < yaml.len; i++)
+        brackets += yaml.at[i] == '[' || yaml.at[i] == '{';
+    if (brackets <= DEPTH_MAX)
+        return true;
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser)) {
         config_mistake(&s->mistakes, (struct place){ s->name, 0, 0 }, "no memory left to read it");
