@@ -10,13 +10,13 @@ enum { SETTINGS_MAX = 8192, LINE = 512 };
 
 /* The parts of a settings file that differ from what every test wants. NULL: the usual. All are YAML. */
 struct settings {
-    const char *gateway; /* more inside `gateway: {...}`, beginning with a comma */
-    const char *radios;  /* the list of radios instead of the usual one, named "lan" */
-    const char *url;     /* of the broker instead of that of the scene's broker */
-    const char *broker;  /* more inside `broker: {...}`, beginning with a comma */
-    const char *limits;  /* the inside of `limits: {...}` */
-    const char *level;   /* of the log */
-    const char *more;    /* whole further lines: topics, clients, ... */
+    const char *advertise; /* gateway.advertise instead of "0s" */
+    const char *radios;    /* the list of radios instead of the usual one, named "lan" */
+    const char *url;       /* of the broker instead of that of the scene's broker */
+    const char *broker;    /* more inside `broker: {...}`, beginning with a comma */
+    const char *limits;    /* the inside of `limits: {...}` */
+    const char *level;     /* of the log */
+    const char *more;      /* whole further lines: topics, clients, ... */
 };
 
 struct gateway {
