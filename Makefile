@@ -89,10 +89,10 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(TOOL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm
 $(BUILD)/tests/bench/broker_stub: $(call objects,$(wildcard tests/bench/stub/*.c))
-$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(SHELL_LIB) $(PURE_LIB)
+$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(LINK) $^ $(LIBS)
-$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(SHELL_LIB) $(PURE_LIB)
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
 	$(LINK) -fsanitize=fuzzer $^ $(LIBS)
 
 # ---- what must be installed -----------------------------------------------------------------------------------------
