@@ -110,15 +110,12 @@ static enum packet_error parse_ipv6_rest(struct reader r, uint8_t next, struct p
 
 static enum packet_error parse_ipv6(struct reader r, struct packet *p)
 {
-    uint8_t version = read_u8(&r) >> 4;
-    reader_take(&r, 3); /* class and flow */
+    reader_take(&r, 4); /* version, which parse_ip has seen, class and flow */
     size_t len = read_u16(&r);
     uint8_t next = read_u8(&r);
     read_u8(&r); /* hop limit */
     p->from.address = read_span(&r, 16);
     p->to.address = read_span(&r, 16);
-    if (!r.failed && version != 6)
-        return PACKET_NOT_IP;
     return parse_ipv6_rest(shortened(r, len), next, p);
 }
 

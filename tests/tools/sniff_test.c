@@ -96,7 +96,9 @@ static void other_protocols_are_left_out(void **state)
     leaves_out(PACKET_RAW, BYTES(IPV4_HEADER("\x00", "\x1e", "\x40\x00", "\x06") UDP),
                PACKET_NOT_UDP);
     leaves_out(PACKET_RAW, BYTES(IPV6_HEADER("\x0a", "\x3a") UDP), PACKET_NOT_UDP);
-    leaves_out(PACKET_RAW, BYTES("\x55" IPV4), PACKET_NOT_IP);
+    uint8_t version_5[] = IPV4;
+    version_5[0] = 0x55;
+    leaves_out(PACKET_RAW, span_of(version_5, sizeof version_5 - 1), PACKET_NOT_IP);
     leaves_out(147, BYTES(IPV4), PACKET_UNKNOWN_LINK);
     assert_false(packet_knows(147));
     assert_true(packet_knows(PACKET_SLL2));
