@@ -100,7 +100,8 @@ struct predefined *adopted_predefined(const struct adopted *a)
     return a->predefined;
 }
 
-const struct access *adopted_access(const struct adopted *a, const char *client_id, const struct config_client **row)
+const struct access *adopted_access(const struct adopted *a, const char *client_id,
+                                    const struct config_client **row)
 {
     *row = config_client(a->config, client_id);
     return *row == &a->config->default_client ? &a->fallback : &a->rows[*row - a->config->clients];

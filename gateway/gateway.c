@@ -32,11 +32,13 @@ const char *gateway_who(const struct gateway *g, const struct address *a)
         snprintf(node + 2 * i, 3, "%02x", a->bytes[a->len + i]);
     r->driver->text(a, line, sizeof line / 2);
     size_t used = strlen(line);
-    snprintf(line + used, sizeof line - used, "%s%s on %s", node[0] ? " node " : "", node, r->settings->name);
+    snprintf(line + used, sizeof line - used, "%s%s on %s", node[0] ? " node " : "", node,
+             r->settings->name);
     return line;
 }
 
-static void trace(const struct gateway *g, const char *way, const struct address *a, const struct mqttsn_message *m)
+static void trace(const struct gateway *g, const char *way, const struct address *a,
+                  const struct mqttsn_message *m)
 {
     char text[512];
     if (log_wants(LEVEL_TRACE))
@@ -48,9 +50,12 @@ static void trace(const struct gateway *g, const char *way, const struct address
 static enum drop drop_of(enum mqttsn_error e)
 {
     static const enum drop drops[MQTTSN_ERRORS] = {
-        [MQTTSN_EMPTY] = DROP_MALFORMED,        [MQTTSN_BAD_LENGTH] = DROP_LENGTH,
-        [MQTTSN_RESERVED_TYPE] = DROP_RESERVED_TYPE, [MQTTSN_TRUNCATED] = DROP_TRUNCATED,
-        [MQTTSN_TRAILING] = DROP_TRAILING,      [MQTTSN_BAD_NODE] = DROP_BAD_ENCAPSULATION,
+        [MQTTSN_EMPTY] = DROP_MALFORMED,
+        [MQTTSN_BAD_LENGTH] = DROP_LENGTH,
+        [MQTTSN_RESERVED_TYPE] = DROP_RESERVED_TYPE,
+        [MQTTSN_TRUNCATED] = DROP_TRUNCATED,
+        [MQTTSN_TRAILING] = DROP_TRAILING,
+        [MQTTSN_BAD_NODE] = DROP_BAD_ENCAPSULATION,
     };
     return drops[e];
 }
@@ -121,8 +126,8 @@ static void session_went_on(struct gateway *g, struct peer *one, unsigned from)
     const struct session *s = peer_session(one);
     g->metrics.counts[METRIC_lost] += s->state == SESSION_LOST;
     if (s->state != from && log_wants(LEVEL_DEBUG))
-        log_debug("session %s: %s -> %s", log_text(s->client_id), session_state_name((enum session_state)from),
-                  session_state_name(s->state));
+        log_debug("session %s: %s -> %s", log_text(s->client_id),
+                  session_state_name((enum session_state)from), session_state_name(s->state));
 }
 
 static void perform_one(struct gateway *g, struct peer *one, const struct action *a, msec now)

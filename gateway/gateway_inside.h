@@ -69,7 +69,8 @@ void gateway_settle(struct gateway *g, struct upstream *u, msec now);
 const char *gateway_who(const struct gateway *g, const struct address *a);
 
 /* ---- gateway_route.c ---- */
-void gateway_route(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now);
+void gateway_route(struct gateway *g, const struct address *from, const struct mqttsn_message *m,
+                   msec now);
 
 /* ---- gateway_links.c ---- */
 extern const struct link_events gateway_link_events;

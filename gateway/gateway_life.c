@@ -28,7 +28,8 @@ static void on_radio_dropped(void *context, struct radio *r, const char *reason)
     uint32_t more;
     g->metrics.drops[strcmp(reason, "oversize") == 0 ? DROP_OVERSIZE : DROP_RADIO]++;
     if (log_allows(&limit, clock_now(), &more))
-        log_warn("radio %s: dropped a frame: %s (%u more like this)", r->settings->name, reason, more);
+        log_warn("radio %s: dropped a frame: %s (%u more like this)", r->settings->name, reason,
+                 more);
 }
 
 static void station_arm(struct station *st, msec now)
@@ -67,7 +68,8 @@ static bool open_station(struct gateway *g, size_t i, const struct radio_events 
     st->gateway = g;
     st->radio = driver ? driver->open(g->loop, settings, (uint8_t)i, events) : NULL;
     st->timer = evtimer_new(g->loop, on_advertise, st);
-    discovery_init(&st->discovery, g->boot->gateway.id, settings->multicast.host ? g->boot->gateway.advertise_ms : 0,
+    discovery_init(&st->discovery, g->boot->gateway.id,
+                   settings->multicast.host ? g->boot->gateway.advertise_ms : 0,
                    (uint32_t)random_seed(), now);
     if (!st->radio || !st->timer)
         return false;
@@ -125,8 +127,9 @@ static bool radios_differ(const struct config *a, const struct config *b)
         return true;
     for (size_t i = 0; i < a->radio_count; i++) {
         const struct config_radio *x = &a->radios[i], *y = &b->radios[i];
-        if (text_differs(x->name, y->name) || x->driver != y->driver || text_differs(x->listen.host, y->listen.host) ||
-            x->listen.port != y->listen.port || text_differs(x->multicast.host, y->multicast.host) ||
+        if (text_differs(x->name, y->name) || x->driver != y->driver ||
+            text_differs(x->listen.host, y->listen.host) || x->listen.port != y->listen.port ||
+            text_differs(x->multicast.host, y->multicast.host) ||
             x->multicast.port != y->multicast.port || text_differs(x->interface, y->interface) ||
             x->forwarders != y->forwarders || x->max_message != y->max_message)
             return true;
@@ -146,7 +149,8 @@ static bool brokers_differ(const struct config_broker *a, const struct config_br
 static bool gateways_differ(const struct config *a, const struct config *b)
 {
     return a->gateway.id != b->gateway.id || text_differs(a->gateway.name, b->gateway.name) ||
-           a->gateway.advertise_ms != b->gateway.advertise_ms || text_differs(a->gateway.state, b->gateway.state);
+           a->gateway.advertise_ms != b->gateway.advertise_ms ||
+           text_differs(a->gateway.state, b->gateway.state);
 }
 
 static void name_what_waits(const struct config *boot, const struct config *new)
@@ -256,7 +260,8 @@ void gateway_stop(struct gateway *g)
     for (struct peer *one = NULL; (one = peers_next(g->peers, one));) {
         enum session_state state = peer_session(one)->state;
         if ((state == SESSION_ACTIVE || state == SESSION_AWAKE) && peer_address(one))
-            gateway_send(g, peer_address(one), &(struct mqttsn_message){ .type = MQTTSN_DISCONNECT, .brief = true });
+            gateway_send(g, peer_address(one),
+                         &(struct mqttsn_message){ .type = MQTTSN_DISCONNECT, .brief = true });
         if (*peer_link(one))
             link_close(*peer_link(one), now);
     }

@@ -15,16 +15,18 @@ static void peer_timer_fired(evutil_socket_t fd, short what, void *arg);
 
 /* ---- strangers ---------------------------------------------------------------------------------------------------- */
 
-static void answer_stranger(struct gateway *g, const struct address *from, enum mqttsn_type type, uint8_t code,
-                            msec now)
+static void answer_stranger(struct gateway *g, const struct address *from, enum mqttsn_type type,
+                            uint8_t code, msec now)
 {
     if (sessionless_may_answer(&g->strangers, peers_hash(g->peers, from), now))
-        gateway_send(g, from, &(struct mqttsn_message){ .type = type, .return_code = code, .brief = true });
+        gateway_send(g, from,
+                     &(struct mqttsn_message){ .type = type, .return_code = code, .brief = true });
     else
         gateway_drop(g, DROP_STRANGER_MUTED, gateway_who(g, from));
 }
 
-static void publish_minus_one(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+static void publish_minus_one(struct gateway *g, const struct address *from,
+                              const struct mqttsn_message *m, msec now)
 {
     struct upstream *u = aggregate_upstream(g->aggregate);
     struct mqtt_packet p;
@@ -45,7 +47,8 @@ static void publish_minus_one(struct gateway *g, const struct address *from, con
     link_touch(g->shared);
 }
 
-static void stranger_says(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+static void stranger_says(struct gateway *g, const struct address *from,
+                          const struct mqttsn_message *m, msec now)
 {
     if (m->type == MQTTSN_PUBLISH && m->qos == MQTTSN_QOS_MINUS_ONE) {
         publish_minus_one(g, from, m, now);
@@ -71,7 +74,8 @@ static bool may_move(struct gateway *g, struct peer *one, const struct address *
         return true;
     const struct radio *r = g->stations[old->radio].radio;
     bool same_node = old->node_len == 0 && to->node_len == 0;
-    return rule == REBIND_SAME_IP && old->radio == to->radio && same_node && r->driver->same_host(old, to);
+    return rule == REBIND_SAME_IP && old->radio == to->radio && same_node &&
+           r->driver->same_host(old, to);
 }
 
 /* From now on `one` is heard at `to`. Whoever was heard there is gone (SN-CONN-12). */
@@ -113,7 +117,8 @@ static struct peer *new_client(struct gateway *g, struct span client_id, msec no
 }
 
 /* No session, no broker connection before a valid, permitted CONNECT (design rule 6). */
-static void route_connect(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+static void route_connect(struct gateway *g, const struct address *from,
+                          const struct mqttsn_message *m, msec now)
 {
     const struct config_client *row;
     char id[1024] = "";
@@ -131,7 +136,8 @@ static void route_connect(struct gateway *g, const struct address *from, const s
         return;
     }
     if (moves && peer_address(one)) /* best effort, to where it was */
-        gateway_send(g, peer_address(one), &(struct mqttsn_message){ .type = MQTTSN_DISCONNECT, .brief = true });
+        gateway_send(g, peer_address(one),
+                     &(struct mqttsn_message){ .type = MQTTSN_DISCONNECT, .brief = true });
     if (!one)
         one = new_client(g, m->tail, now);
     if (!one) {
@@ -152,7 +158,8 @@ static void route_connect(struct gateway *g, const struct address *from, const s
 /* ---- PINGREQ with a client id ------------------------------------------------------------------------------------- */
 
 /* A sleeper may wake from a new address; an active client moves only by CONNECT (SN-SLP-18, SN-NET-2). */
-static void route_wake(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+static void route_wake(struct gateway *g, const struct address *from,
+                       const struct mqttsn_message *m, msec now)
 {
     struct peer *one = peers_by_client_id(g->peers, m->tail);
     bool known = one && session_is_connected(peer_session(one));
@@ -172,7 +179,8 @@ static void route_wake(struct gateway *g, const struct address *from, const stru
 /* ---- discovery ---------------------------------------------------------------------------------------------------- */
 
 /* To all on the radio, or to the one that asked where the radio has no broadcast or it sits behind a forwarder. */
-static void route_search(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+static void route_search(struct gateway *g, const struct address *from,
+                         const struct mqttsn_message *m, msec now)
 {
     struct station *st = &g->stations[from->radio];
     struct mqttsn_message info;
@@ -183,19 +191,23 @@ static void route_search(struct gateway *g, const struct address *from, const st
     if (!all)
         gateway_send(g, from, &info);
     else if (mqttsn_encode(&info, &w) == MQTTSN_OK)
-        st->radio->driver->broadcast(st->radio, m->radius, span_of(g->frame, sizeof g->frame - w.left));
+        st->radio->driver->broadcast(st->radio, m->radius,
+                                     span_of(g->frame, sizeof g->frame - w.left));
 }
 
-static void route_advertise(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+static void route_advertise(struct gateway *g, const struct address *from,
+                            const struct mqttsn_message *m, msec now)
 {
     static struct log_limit limit;
     uint32_t more;
     if (m->gateway_id == g->boot->gateway.id && log_allows(&limit, now, &more))
-        log_warn("another gateway with our id %u advertises itself on radio %s; give one of them another gateway.id",
-                 m->gateway_id, g->stations[from->radio].radio->settings->name);
+        log_warn(
+            "another gateway with our id %u advertises itself on radio %s; give one of them another gateway.id",
+            m->gateway_id, g->stations[from->radio].radio->settings->name);
 }
 
-void gateway_route(struct gateway *g, const struct address *from, const struct mqttsn_message *m, msec now)
+void gateway_route(struct gateway *g, const struct address *from, const struct mqttsn_message *m,
+                   msec now)
 {
     if (m->type == MQTTSN_CONNECT) {
         route_connect(g, from, m, now);
@@ -220,7 +232,8 @@ void gateway_route(struct gateway *g, const struct address *from, const struct m
 
 static struct gateway *gateway_of(struct peer *one)
 {
-    return (struct gateway *)(void *)((char *)(uintptr_t)peer_session(one)->common - offsetof(struct gateway, common));
+    return (struct gateway *)(void *)((char *)(uintptr_t)peer_session(one)->common -
+                                      offsetof(struct gateway, common));
 }
 
 static void peer_timer_fired(evutil_socket_t fd, short what, void *arg)

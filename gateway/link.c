@@ -11,9 +11,9 @@
 #include "gateway/tls.h"
 
 #include <errno.h>
+#include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/bufferevent_ssl.h>
-#include <event2/buffer.h>
 #include <event2/dns.h>
 #include <event2/event.h>
 #include <event2/event_struct.h>
@@ -26,8 +26,8 @@
 enum {
     BACKOFF_FIRST = 1000,
     BACKOFF_MAX = 60000,
-    STABLE = 60000,     /* a connection that held this long was a good one */
-    LINGER = 10000,     /* for what is unanswered when a link is to be closed ... */
+    STABLE = 60000,      /* a connection that held this long was a good one */
+    LINGER = 10000,      /* for what is unanswered when a link is to be closed ... */
     LINGER_SHORT = 1000, /* ... and when the whole gateway stops */
     DIAL_TIMEOUT = 10000
 };
@@ -37,7 +37,7 @@ enum link_state {
     LINK_WAITING,  /* for the back-off */
     LINK_DIALLING, /* name, TCP, TLS, CONNACK */
     LINK_UP,
-    LINK_CLOSING   /* DISCONNECT follows when all is answered */
+    LINK_CLOSING /* DISCONNECT follows when all is answered */
 };
 
 struct link {
@@ -146,8 +146,8 @@ static void complain(struct link *l, const char *what, const char *remedy)
     if (l->complained || !log_allows(&l->links->complaints, clock_now(), &more))
         log_debug("broker: %s: %s", l->name, what);
     else
-        log_warn("broker: %s: %s: %s; %s; trying again%s", l->name, l->links->settings->url, what, remedy,
-                 more > 0 ? " (and more connections like this one)" : "");
+        log_warn("broker: %s: %s: %s; %s; trying again%s", l->name, l->links->settings->url, what,
+                 remedy, more > 0 ? " (and more connections like this one)" : "");
     l->complained = true;
 }
 
@@ -182,9 +182,11 @@ static const char *const connack_texts[] = {
 
 static void link_refused(struct link *l, uint8_t code)
 {
-    const char *remedy = code == 4 || code == 5 ? "check broker.username and broker.password_file, or the broker's access list"
-                         : code == 2            ? "choose another gateway.name or client id"
-                                                : "look at the broker's log";
+    const char *remedy =
+        code == 4 || code == 5
+            ? "check broker.username and broker.password_file, or the broker's access list"
+        : code == 2 ? "choose another gateway.name or client id"
+                    : "look at the broker's log";
     link_failed(l, connack_texts[code < 6 ? code : 3], remedy, code);
 }
 
@@ -246,7 +248,8 @@ static void on_read(struct bufferevent *bev, void *arg)
     bool gone = false;
     for (size_t len = evbuffer_get_length(input); len > 0 && !gone; len = evbuffer_get_length(input)) {
         size_t piece = evbuffer_get_contiguous_space(input);
-        size_t done = packets_in(l, span_of(evbuffer_pullup(input, (ev_ssize_t)piece), piece), now, &gone);
+        size_t done =
+            packets_in(l, span_of(evbuffer_pullup(input, (ev_ssize_t)piece), piece), now, &gone);
         if (gone)
             return;
         if (done > 0) {
@@ -287,7 +290,9 @@ static const char *failure_text(struct link *l)
     int dns = bufferevent_socket_get_dns_error(l->bev), error = EVUTIL_SOCKET_ERROR();
     if (dns != 0)
         return evutil_gai_strerror(dns);
-    return tls ? tls : error != 0 ? evutil_socket_error_to_string(error) : "it closed the connection";
+    return tls          ? tls
+           : error != 0 ? evutil_socket_error_to_string(error)
+                        : "it closed the connection";
 }
 
 /* With TLS 1.3 a server that misses our certificate says so only after the handshake, by closing. */
@@ -320,7 +325,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     if (what & (BEV_EVENT_ERROR | BEV_EVENT_EOF)) {
         bool quiet_end = (what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR);
         (void)bev;
-        link_failed(l, quiet_end ? "it closed the connection" : failure_text(l), failure_remedy(l), 0);
+        link_failed(l, quiet_end ? "it closed the connection" : failure_text(l), failure_remedy(l),
+                    0);
     }
 }
 
@@ -338,7 +344,8 @@ static struct bufferevent *transport_new(struct links *ls)
         return bufferevent_socket_new(ls->loop, -1, BEV_OPT_CLOSE_ON_FREE);
     SSL *ssl = tls_open(ls->tls);
     struct bufferevent *bev =
-        ssl ? bufferevent_openssl_socket_new(ls->loop, -1, ssl, BUFFEREVENT_SSL_CONNECTING, OPTIONS) : NULL;
+        ssl ? bufferevent_openssl_socket_new(ls->loop, -1, ssl, BUFFEREVENT_SSL_CONNECTING, OPTIONS)
+            : NULL;
     if (ssl && !bev)
         SSL_free(ssl);
     if (bev)
@@ -359,9 +366,10 @@ void link_dial(struct link *l, msec now)
     bufferevent_setcb(l->bev, on_read, on_written, on_event, l);
     bufferevent_enable(l->bev, EV_READ | EV_WRITE);
     /* A failure that shows at once is reported through on_event as well, by libevent. */
-    if (bufferevent_socket_connect_hostname(l->bev, l->links->dns, AF_UNSPEC, to->host, to->port) < 0 && l->bev &&
-        l->state == LINK_DIALLING && bufferevent_getfd(l->bev) < 0)
-        link_failed(l, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()), "too many open files? raise LimitNOFILE", 0);
+    if (bufferevent_socket_connect_hostname(l->bev, l->links->dns, AF_UNSPEC, to->host, to->port) < 0 &&
+        l->bev && l->state == LINK_DIALLING && bufferevent_getfd(l->bev) < 0)
+        link_failed(l, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()),
+                    "too many open files? raise LimitNOFILE", 0);
     if (l->state == LINK_DIALLING)
         link_arm(l, now);
 }
@@ -382,7 +390,8 @@ static void write_out(struct link *l)
     enum { KEEP = 1024 };
     struct buffer *out = &l->upstream->mqtt.out;
     struct span bytes = buffer_span(out);
-    size_t keep = l->owner ? KEEP : SIZE_MAX; /* the shared one is busy, of the others there are thousands */
+    size_t keep =
+        l->owner ? KEEP : SIZE_MAX; /* the shared one is busy, of the others there are thousands */
     if (!l->bev || bytes.len == 0)
         return;
     size_t written = write_now(l, bytes);
@@ -474,7 +483,8 @@ struct link *link_new(struct links *ls, struct upstream *u, const char *name, vo
         return NULL;
     *l = (struct link){ .links = ls, .upstream = u, .name = name, .owner = owner, .armed = MSEC_NEVER };
     msec ping = ls->settings->keepalive_s * (msec)1000;
-    mqtt_client_init(&u->mqtt, ping * 3 / 4 + (ping > 0 ? (msec)rand() % (ping * 3 / 20 + 1) : 0), ls->answer_timeout);
+    mqtt_client_init(&u->mqtt, ping * 3 / 4 + (ping > 0 ? (msec)rand() % (ping * 3 / 20 + 1) : 0),
+                     ls->answer_timeout);
     evtimer_assign(&l->timer, ls->loop, link_timer, l);
     return l;
 }
@@ -533,17 +543,21 @@ bool links_all_closed(const struct links *ls)
     return ls->open == 0;
 }
 
-struct links *links_new(struct event_base *loop, const struct config_broker *settings, msec answer_timeout,
-                        unsigned dials_per_second, const struct link_events *events)
+struct links *links_new(struct event_base *loop, const struct config_broker *settings,
+                        msec answer_timeout, unsigned dials_per_second,
+                        const struct link_events *events)
 {
     struct links *ls = calloc(1, sizeof *ls);
     if (!ls)
         return NULL;
-    *ls = (struct links){ .loop = loop, .settings = settings, .events = events, .answer_timeout = answer_timeout };
+    *ls = (struct links){
+        .loop = loop, .settings = settings, .events = events, .answer_timeout = answer_timeout
+    };
     ls->linger = LINGER;
     ls->dial_interval = 1000 / (dials_per_second > 0 ? dials_per_second : 1);
     TAILQ_INIT(&ls->dirty);
-    ls->dns = evdns_base_new(loop, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
+    ls->dns =
+        evdns_base_new(loop, EVDNS_BASE_INITIALIZE_NAMESERVERS | EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     if (!ls->dns) /* no usable /etc/resolv.conf: literal addresses and /etc/hosts still work */
         ls->dns = evdns_base_new(loop, EVDNS_BASE_DISABLE_WHEN_INACTIVE);
     ls->tls = settings->tls ? tls_new(settings) : NULL;

@@ -4,8 +4,8 @@
  * packets of a turn leave in one write at links_flush. */
 #pragma once
 
-#include "gateway/core/upstream.h"
 #include "config/config.h"
+#include "gateway/core/upstream.h"
 
 struct event_base;
 struct link;
@@ -27,8 +27,9 @@ struct link_events {
 };
 
 /* What all links share: name resolver, TLS context, settings (borrowed). NULL: the reason is logged. */
-MUST_CHECK struct links *links_new(struct event_base *loop, const struct config_broker *settings, msec answer_timeout,
-                                   unsigned dials_per_second, const struct link_events *events);
+MUST_CHECK struct links *links_new(struct event_base *loop, const struct config_broker *settings,
+                                   msec answer_timeout, unsigned dials_per_second,
+                                   const struct link_events *events);
 void links_free(struct links *ls); /* every link must be freed */
 
 /* Sends what the turn left to send. Once at the end of each turn. */

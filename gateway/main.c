@@ -19,7 +19,15 @@
 #define VERSION "0.1.0"
 #define DEFAULT_CONFIG "/etc/mqttsn-gateway/gateway.yaml"
 
-enum mode { MODE_RUN, MODE_CHECK, MODE_PRINT_CONFIG, MODE_PRINT_SAMPLE, MODE_PRINT_MANUAL, MODE_HELP, MODE_VERSION };
+enum mode {
+    MODE_RUN,
+    MODE_CHECK,
+    MODE_PRINT_CONFIG,
+    MODE_PRINT_SAMPLE,
+    MODE_PRINT_MANUAL,
+    MODE_HELP,
+    MODE_VERSION
+};
 
 struct options {
     enum mode mode;
@@ -111,7 +119,9 @@ static void on_counts(evutil_socket_t signal_number, short what, void *arg)
 static const struct {
     int number;
     event_callback_fn run;
-} signals[] = { { SIGTERM, on_stop }, { SIGINT, on_stop }, { SIGHUP, on_reload }, { SIGUSR1, on_counts } };
+} signals[] = {
+    { SIGTERM, on_stop }, { SIGINT, on_stop }, { SIGHUP, on_reload }, { SIGUSR1, on_counts }
+};
 
 enum { SIGNALS = sizeof signals / sizeof signals[0] };
 
@@ -145,9 +155,11 @@ static int run(const struct options *o)
     if (!c)
         return EX_CONFIG;
     log_setup(c->log.level, c->log.json);
-    log_info("mqttsn-gateway " VERSION " begins with %s", o->config ? o->config : "built-in defaults");
+    log_info("mqttsn-gateway " VERSION " begins with %s",
+             o->config ? o->config : "built-in defaults");
     if (c->gateway.state[0] != '\0')
-        log_info("this version keeps nothing on disk yet: gateway.state %s is not used", c->gateway.state);
+        log_info("this version keeps nothing on disk yet: gateway.state %s is not used",
+                 c->gateway.state);
     if (c->admin.listen[0] != '\0')
         log_info("this version has no admin page yet: admin.listen %s is off", c->admin.listen);
     struct event_base *loop = new_loop();
@@ -186,7 +198,8 @@ static int inspect(const struct options *o)
 
 int main(int argc, char **argv)
 {
-    struct options o = { .mode = MODE_RUN, .config = access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL };
+    struct options o = { .mode = MODE_RUN,
+                         .config = access(DEFAULT_CONFIG, F_OK) == 0 ? DEFAULT_CONFIG : NULL };
     if (!read_options(argc, argv, &o)) {
         fputs("Try mqttsn-gateway --help\n", stderr);
         return EXIT_FAILURE;

@@ -82,7 +82,8 @@ struct peer *peers_add(struct peers *p, struct span client_id, const struct comm
     }
     one->armed = MSEC_NEVER;
     struct span id = one->session.client_id;
-    HASH_ADD_KEYPTR_BYHASHVALUE(by_id, p->ids, id.at, id.len, hash_seeded(p->seed, id.at, id.len), one);
+    HASH_ADD_KEYPTR_BYHASHVALUE(by_id, p->ids, id.at, id.len, hash_seeded(p->seed, id.at, id.len),
+                                one);
     return one;
 }
 
@@ -98,7 +99,8 @@ void peers_bind(struct peers *p, struct peer *one, const struct address *a)
 {
     peers_unbind(p, one);
     one->address = *a;
-    HASH_ADD_KEYPTR_BYHASHVALUE(by_address, p->addresses, &one->address, key_len(a), peers_hash(p, a), one);
+    HASH_ADD_KEYPTR_BYHASHVALUE(by_address, p->addresses, &one->address, key_len(a),
+                                peers_hash(p, a), one);
 }
 
 void peers_remove(struct peers *p, struct peer *one)

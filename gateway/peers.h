@@ -27,7 +27,8 @@ struct peer *peers_next(const struct peers *p, const struct peer *before); /* NU
 uint32_t peers_hash(const struct peers *p, const struct address *a);
 
 /* A new peer with a disconnected session and no address. NULL: no memory. */
-MUST_CHECK struct peer *peers_add(struct peers *p, struct span client_id, const struct common *common, msec now);
+MUST_CHECK struct peer *peers_add(struct peers *p, struct span client_id,
+                                  const struct common *common, msec now);
 void peers_remove(struct peers *p, struct peer *one); /* frees it */
 
 /* From now on it is heard there; nobody else may be bound to that address. */
@@ -37,6 +38,6 @@ void peers_unbind(struct peers *p, struct peer *one);
 struct session *peer_session(struct peer *one);
 struct peer *peer_of(struct session *s);
 const struct address *peer_address(const struct peer *one); /* NULL when it is heard nowhere */
-struct link **peer_link(struct peer *one);                  /* its own broker connection; *link NULL = none */
+struct link **peer_link(struct peer *one); /* its own broker connection; *link NULL = none */
 struct event *peer_timer(struct peer *one);
 msec *peer_armed(struct peer *one); /* when its timer will fire; MSEC_NEVER = not armed */

@@ -30,7 +30,8 @@ static int keep_session(SSL *ssl, SSL_SESSION *session)
 static bool failed(const char *what, const char *file, const char *remedy)
 {
     const char *cause = ERR_reason_error_string(ERR_get_error());
-    log_error("broker: %s %s cannot be used: %s; %s", what, file, cause ? cause : "unknown reason", remedy);
+    log_error("broker: %s %s cannot be used: %s; %s", what, file, cause ? cause : "unknown reason",
+              remedy);
     ERR_clear_error();
     return false;
 }
@@ -40,7 +41,8 @@ static bool load_ca(struct tls *t)
     const char *file = t->settings->ca_file;
     if (file[0] == '\0')
         return SSL_CTX_set_default_verify_paths(t->context) == 1 ||
-               failed("the system's certificates", "", "install ca-certificates or set broker.ca_file");
+               failed("the system's certificates", "",
+                      "install ca-certificates or set broker.ca_file");
     return SSL_CTX_load_verify_file(t->context, file) == 1 ||
            failed("broker.ca_file", file, "it must hold CA certificates in PEM form");
 }
@@ -51,10 +53,12 @@ static bool load_identity(struct tls *t)
     if (b->cert_file[0] == '\0')
         return true;
     if (SSL_CTX_use_certificate_chain_file(t->context, b->cert_file) != 1)
-        return failed("broker.cert_file", b->cert_file, "it must hold the client certificate and its chain in PEM form");
+        return failed("broker.cert_file", b->cert_file,
+                      "it must hold the client certificate and its chain in PEM form");
     if (SSL_CTX_use_PrivateKey_file(t->context, b->key_file, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_check_private_key(t->context) != 1)
-        return failed("broker.key_file", b->key_file, "it must hold the unencrypted key of broker.cert_file in PEM form");
+        return failed("broker.key_file", b->key_file,
+                      "it must hold the unencrypted key of broker.cert_file in PEM form");
     return true;
 }
 
@@ -68,7 +72,8 @@ static bool offer_alpn(struct tls *t)
         return true;
     write_u8(&w, (uint8_t)name.len);
     write_span(&w, name);
-    return !w.failed && SSL_CTX_set_alpn_protos(t->context, list, (unsigned)(sizeof list - w.left)) == 0;
+    return !w.failed &&
+           SSL_CTX_set_alpn_protos(t->context, list, (unsigned)(sizeof list - w.left)) == 0;
 }
 
 struct tls *tls_new(const struct config_broker *settings)
@@ -86,7 +91,8 @@ struct tls *tls_new(const struct config_broker *settings)
     SSL_CTX_set_min_proto_version(t->context, TLS1_2_VERSION);
     SSL_CTX_set_verify(t->context, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_mode(t->context, SSL_MODE_RELEASE_BUFFERS);
-    SSL_CTX_set_session_cache_mode(t->context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
+    SSL_CTX_set_session_cache_mode(t->context,
+                                   SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL_STORE);
     SSL_CTX_sess_set_new_cb(t->context, keep_session);
     return t;
 }
@@ -112,8 +118,9 @@ SSL *tls_open(struct tls *t)
     SSL *ssl = SSL_new(t->context);
     if (!ssl)
         return NULL;
-    bool named = is_literal(name) ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1
-                                  : SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
+    bool named = is_literal(name)
+                     ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1
+                     : SSL_set1_host(ssl, name) == 1 && SSL_set_tlsext_host_name(ssl, name) == 1;
     if (!named) {
         SSL_free(ssl);
         return NULL;

@@ -49,7 +49,9 @@ struct arrival *arrivals_add(struct arrivals *a, uint16_t packet_id, uint8_t qos
     struct arrival *new = &a->list[a->count++];
     if (++a->last_receipt == 0)
         a->last_receipt = 1;
-    *new = (struct arrival){ .receipt = a->last_receipt, .holders = 1, .packet_id = packet_id, .qos = qos };
+    *new = (struct arrival){
+        .receipt = a->last_receipt, .holders = 1, .packet_id = packet_id, .qos = qos
+    };
     return new;
 }
 

@@ -19,8 +19,8 @@ struct arrival {
     uint32_t holders; /* receivers that have not taken it yet */
     uint16_t packet_id;
     uint8_t qos;
-    uint8_t state;    /* enum arrival_state */
-    bool through;     /* the receiver went through its own QoS 2 exchange before PUBREC could leave */
+    uint8_t state; /* enum arrival_state */
+    bool through;  /* the receiver went through its own QoS 2 exchange before PUBREC could leave */
 };
 
 struct arrivals {

@@ -87,7 +87,8 @@ static void flight_end(struct mqtt_client *c, struct flight *f)
 static bool flights_enlarge(struct mqtt_client *c)
 {
     size_t room = c->flight_room > 0 ? c->flight_room * 2 : FLIGHTS_FIRST;
-    struct flight *old = c->flights, *larger = room <= FLIGHTS_MAX ? calloc(room, sizeof *larger) : NULL;
+    struct flight *old = c->flights,
+                  *larger = room <= FLIGHTS_MAX ? calloc(room, sizeof *larger) : NULL;
     if (!larger)
         return false;
     for (size_t i = 0; i < c->flight_room; i++)
@@ -102,7 +103,8 @@ static bool flights_enlarge(struct mqtt_client *c)
 /* Tables stay at most half full, so that a free slot is near. */
 uint16_t mqtt_client_reserve(struct mqtt_client *c, void *owner)
 {
-    if (c->flight_count * 2 >= c->flight_room && !flights_enlarge(c) && c->flight_count + 1 >= c->flight_room)
+    if (c->flight_count * 2 >= c->flight_room && !flights_enlarge(c) &&
+        c->flight_count + 1 >= c->flight_room)
         return 0;
     for (;;) {
         uint16_t id = ++c->next_packet_id;
@@ -189,7 +191,8 @@ static enum mqtt_event flight_received(struct mqtt_client *c, struct flight *f, 
 }
 
 /* An answer nobody waits for is ignored: brokers that send again on a timer answer twice. */
-static enum mqtt_event flight_answered(struct mqtt_client *c, const struct mqtt_packet *p, msec now, void **owner)
+static enum mqtt_event flight_answered(struct mqtt_client *c, const struct mqtt_packet *p, msec now,
+                                       void **owner)
 {
     struct flight *f = flight_find(c, p->packet_id);
     if (!f) {
@@ -201,7 +204,8 @@ static enum mqtt_event flight_answered(struct mqtt_client *c, const struct mqtt_
     if (p->type == MQTT_PUBREC)
         return flight_received(c, f, now);
     /* RabbitMQ answers QoS 2 with PUBACK: what counts is that it has the message. */
-    bool expected = f->state == FLIGHT_ANSWER || (p->type == MQTT_PUBCOMP && f->state == FLIGHT_PUBCOMP) ||
+    bool expected = f->state == FLIGHT_ANSWER ||
+                    (p->type == MQTT_PUBCOMP && f->state == FLIGHT_PUBCOMP) ||
                     (p->type == MQTT_PUBACK && f->state == FLIGHT_PUBREC);
     if (!expected)
         return MQTT_EVENT_NONE;
@@ -228,14 +232,16 @@ static void flight_again(struct mqtt_client *c, struct flight *f, bool known, ms
     } else if (f->state != FLIGHT_HELD && f->state != FLIGHT_RESERVED) {
         bool publish = f->packet[0] >> 4 == MQTT_PUBLISH;
         if (publish)
-            f->packet[0] = (uint8_t)(known ? f->packet[0] | PUBLISH_DUP : f->packet[0] & ~PUBLISH_DUP);
+            f->packet[0] =
+                (uint8_t)(known ? f->packet[0] | PUBLISH_DUP : f->packet[0] & ~PUBLISH_DUP);
         (void)put(c, span_of(f->packet, f->packet_len), now);
     }
 }
 
 static void flights_again(struct mqtt_client *c, bool known, msec now)
 {
-    struct flight **list = c->flight_count > 0 ? malloc(c->flight_count * sizeof(struct flight *)) : NULL;
+    struct flight **list =
+        c->flight_count > 0 ? malloc(c->flight_count * sizeof(struct flight *)) : NULL;
     size_t n = 0;
     if (!list)
         return;
@@ -348,7 +354,8 @@ static enum mqtt_event connack_arrived(struct mqtt_client *c, const struct mqtt_
     return MQTT_EVENT_CONNECTED;
 }
 
-enum mqtt_event mqtt_client_receive(struct mqtt_client *c, struct mqtt_packet *p, msec now, void **owner)
+enum mqtt_event mqtt_client_receive(struct mqtt_client *c, struct mqtt_packet *p, msec now,
+                                    void **owner)
 {
     if ((c->state == MQTT_CLIENT_CONNECTING) != (p->type == MQTT_CONNACK)) /* MQTT-3.2.0-1 */
         return MQTT_EVENT_VIOLATION;

@@ -19,17 +19,17 @@ enum mqtt_client_state {
 
 enum flight_state {
     FLIGHT_FREE,
-    FLIGHT_RESERVED,   /* the id is given away, the packet did not come yet */
-    FLIGHT_ANSWER,     /* waits for PUBACK, SUBACK or UNSUBACK */
-    FLIGHT_PUBREC,     /* QoS 2, waits for PUBREC */
+    FLIGHT_RESERVED, /* the id is given away, the packet did not come yet */
+    FLIGHT_ANSWER,   /* waits for PUBACK, SUBACK or UNSUBACK */
+    FLIGHT_PUBREC,   /* QoS 2, waits for PUBREC */
     FLIGHT_PUBREC_REL, /* QoS 2, sent again as new; its owner released it already, so PUBREL follows PUBREC at once */
-    FLIGHT_HELD,       /* PUBREC came; its owner did not release it yet */
-    FLIGHT_PUBCOMP     /* PUBREL is out */
+    FLIGHT_HELD,   /* PUBREC came; its owner did not release it yet */
+    FLIGHT_PUBCOMP /* PUBREL is out */
 };
 
 /* A request of ours that the broker has not answered to the end. */
 struct flight {
-    void *owner; /* whom the answer is for; NULL = nobody any more */
+    void *owner;     /* whom the answer is for; NULL = nobody any more */
     uint8_t *packet; /* owned, encoded, to be sent again; NULL for a reserved id */
     uint32_t packet_len;
     uint32_t order; /* of sending */
@@ -42,8 +42,9 @@ struct mqtt_client {
     bool clean;           /* asked in the last CONNECT */
     bool session_present; /* said in the last CONNACK */
     struct buffer out;
-    msec keep_alive, answer_timeout; /* set by the owner: when to ping; how long CONNACK and PINGRESP may take */
-    msec sent_at, asked_at;          /* last packet out; the CONNECT or the oldest open PINGREQ */
+    msec keep_alive,
+        answer_timeout; /* set by the owner: when to ping; how long CONNACK and PINGRESP may take */
+    msec sent_at, asked_at; /* last packet out; the CONNECT or the oldest open PINGREQ */
     uint32_t pings_sent, pings_answered;
 
     struct flight *flights; /* direct mapped: packet_id & (flight_room - 1) */
@@ -75,7 +76,8 @@ void mqtt_client_open(struct mqtt_client *c, const struct mqtt_connect *connect,
 void mqtt_client_lost(struct mqtt_client *c);
 
 /* A packet from the broker (mqtt_decode took care of its form). For a message p->receipt is set. */
-enum mqtt_event mqtt_client_receive(struct mqtt_client *c, struct mqtt_packet *p, msec now, void **owner);
+enum mqtt_event mqtt_client_receive(struct mqtt_client *c, struct mqtt_packet *p, msec now,
+                                    void **owner);
 
 /* A free packet id for a request of `owner`; 0 when all are in use. Never one in use (MQTT-2.3.1-2). */
 uint16_t mqtt_client_reserve(struct mqtt_client *c, void *owner);

@@ -9,7 +9,8 @@
 
 enum { PROTOCOL_ID = 1, CLIENT_ID_1_2_MAX = 23 };
 
-enum mqttsn_return_code access_admit(const struct access *a, const struct limits *l, const struct mqttsn_message *m)
+enum mqttsn_return_code access_admit(const struct access *a, const struct limits *l,
+                                     const struct mqttsn_message *m)
 {
     size_t longest = a->strict_client_id ? CLIENT_ID_1_2_MAX : l->max_client_id;
     bool good_id = m->tail.len > 0 && m->tail.len <= longest && utf8_valid(m->tail);

@@ -4,7 +4,10 @@
 #include "mqtt/client.h"
 #include "mqttsn/message.h"
 
-enum access_tolerance { ACCESS_HALF, ACCESS_SPEC }; /* how late a sign of life may come: SN-PING-2 */
+enum access_tolerance {
+    ACCESS_HALF,
+    ACCESS_SPEC
+}; /* how late a sign of life may come: SN-PING-2 */
 
 /* Filters with {client} in them; NULL = every topic. */
 struct access_filters {
@@ -29,7 +32,8 @@ struct limits {
 };
 
 /* May this CONNECT be served at all? MQTTSN_ACCEPTED, or the code for CONNACK (SN-CONN-4, -5, -6). Needs no session. */
-enum mqttsn_return_code access_admit(const struct access *a, const struct limits *l, const struct mqttsn_message *m);
+enum mqttsn_return_code access_admit(const struct access *a, const struct limits *l,
+                                     const struct mqttsn_message *m);
 
 bool access_publish(const struct access *a, struct span client_id, struct span topic);
 bool access_subscribe(const struct access *a, struct span client_id, struct span filter);

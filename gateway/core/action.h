@@ -14,11 +14,11 @@ enum drop {
 };
 
 enum action_kind {
-    ACTION_SEND,     /* `send` to the client's address */
+    ACTION_SEND, /* `send` to the client's address */
     ACTION_UPSTREAM, /* `upstream` to the client's broker connection, with that connection's packet ids and receipts */
-    ACTION_DROP,     /* a message ended here: count and log */
-    ACTION_STATE,    /* the session went on from state `from`: log */
-    ACTION_FORGET    /* the session is over: free it */
+    ACTION_DROP,  /* a message ended here: count and log */
+    ACTION_STATE, /* the session went on from state `from`: log */
+    ACTION_FORGET /* the session is over: free it */
 };
 
 struct action {

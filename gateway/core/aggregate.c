@@ -23,9 +23,9 @@ struct holder {
     LIST_ENTRY(holder) in_filter, in_seat;
     struct filter *filter;
     struct seat *seat;
-    uint8_t qos;        /* asked for */
-    bool waits;         /* for the next round of its filter */
-    bool in_round;      /* of the SUBSCRIBE that is out or just answered: gets the retained messages */
+    uint8_t qos;   /* asked for */
+    bool waits;    /* for the next round of its filter */
+    bool in_round; /* of the SUBSCRIBE that is out or just answered: gets the retained messages */
     uint16_t packet_id; /* of the session's request that is not answered yet; 0 = none */
 };
 
@@ -51,10 +51,12 @@ static struct aggregate *of(struct upstream *u)
 
 /* ---- answers to a session ----------------------------------------------------------------------------------------- */
 
-static void tell(struct aggregate *a, struct session *s, enum mqtt_type type, uint16_t packet_id, uint8_t code)
+static void tell(struct aggregate *a, struct session *s, enum mqtt_type type, uint16_t packet_id,
+                 uint8_t code)
 {
     upstream_hit(&a->upstream, s,
-                 &(struct mqtt_packet){ .type = type, .packet_id = packet_id, .code = code, .session_present = true });
+                 &(struct mqtt_packet){
+                     .type = type, .packet_id = packet_id, .code = code, .session_present = true });
 }
 
 static void answer_holder(struct aggregate *a, struct holder *h, uint8_t code)
@@ -68,7 +70,9 @@ static void answer_holder(struct aggregate *a, struct holder *h, uint8_t code)
 
 static void send_subscribe(struct aggregate *a, struct filter *f, uint16_t packet_id, msec now)
 {
-    struct mqtt_packet p = { .type = MQTT_SUBSCRIBE, .packet_id = packet_id, .topic = f->name, .qos = f->asked_qos };
+    struct mqtt_packet p = {
+        .type = MQTT_SUBSCRIBE, .packet_id = packet_id, .topic = f->name, .qos = f->asked_qos
+    };
     upstream_forward(&a->upstream, &p, now);
 }
 
@@ -76,7 +80,7 @@ static void send_subscribe(struct aggregate *a, struct filter *f, uint16_t packe
 static void begin_round(struct aggregate *a, struct filter *f, msec now)
 {
     struct holder *h, *first = NULL;
-    LIST_FOREACH (h, &f->holders, in_filter) {
+    LIST_FOREACH(h, &f->holders, in_filter) {
         h->in_round = h->waits;
         if (h->qos > f->asked_qos)
             f->asked_qos = h->qos;
@@ -94,7 +98,7 @@ static void begin_round(struct aggregate *a, struct filter *f, msec now)
 static bool somebody_waits(const struct filter *f)
 {
     const struct holder *h;
-    LIST_FOREACH (h, &f->holders, in_filter)
+    LIST_FOREACH(h, &f->holders, in_filter)
         if (h->waits)
             return true;
     return false;
@@ -113,7 +117,7 @@ static void settle(struct aggregate *a, struct filter *f)
     struct holder *h;
     TAILQ_REMOVE(&a->settling, f, settling);
     f->step = FILTER_HELD;
-    LIST_FOREACH (h, &f->holders, in_filter)
+    LIST_FOREACH(h, &f->holders, in_filter)
         h->in_round = false;
 }
 
@@ -156,13 +160,14 @@ static void holder_leave(struct aggregate *a, struct holder *h, msec now)
         mqtt_client_unreserve(&a->upstream.mqtt, h->packet_id);
     holder_free(h);
     if (LIST_EMPTY(&f->holders))
-        filter_end(a, f, f->step == FILTER_NEW ? 0 : mqtt_client_reserve(&a->upstream.mqtt, NULL), now);
+        filter_end(a, f, f->step == FILTER_NEW ? 0 : mqtt_client_reserve(&a->upstream.mqtt, NULL),
+                   now);
 }
 
 static struct holder *holder_of(const struct seat *seat, const struct filter *f)
 {
     struct holder *h;
-    LIST_FOREACH (h, &seat->holders, in_seat)
+    LIST_FOREACH(h, &seat->holders, in_seat)
         if (h->filter == f)
             return h;
     return NULL;
@@ -220,7 +225,8 @@ static bool is_shared(struct span filter)
     return filter.len >= sizeof prefix - 1 && memcmp(filter.at, prefix, sizeof prefix - 1) == 0;
 }
 
-static void session_subscribes(struct aggregate *a, struct session *s, const struct mqtt_packet *p, msec now)
+static void session_subscribes(struct aggregate *a, struct session *s, const struct mqtt_packet *p,
+                               msec now)
 {
     struct seat *seat = seat_of(s);
     struct filter *f = seat && !is_shared(p->topic) ? filters_get(a->filters, p->topic) : NULL;
@@ -243,7 +249,8 @@ static void session_subscribes(struct aggregate *a, struct session *s, const str
         begin_round(a, f, now);
 }
 
-static void session_unsubscribes(struct aggregate *a, struct session *s, const struct mqtt_packet *p, msec now)
+static void session_unsubscribes(struct aggregate *a, struct session *s,
+                                 const struct mqtt_packet *p, msec now)
 {
     struct seat *seat = s->seat;
     struct filter *f = filters_find(a->filters, p->topic);
@@ -260,7 +267,8 @@ static void session_unsubscribes(struct aggregate *a, struct session *s, const s
     tell(a, s, MQTT_UNSUBACK, p->packet_id, 0);
 }
 
-static void aggregate_request(struct upstream *u, struct session *s, const struct mqtt_packet *p, msec now)
+static void aggregate_request(struct upstream *u, struct session *s, const struct mqtt_packet *p,
+                              msec now)
 {
     struct aggregate *a = of(u);
     switch (p->type) {
@@ -300,7 +308,7 @@ static void aggregate_leave(struct upstream *u, struct session *s, msec now)
 static struct filter *filter_asked(const struct seat *seat, uint16_t packet_id)
 {
     const struct holder *h;
-    LIST_FOREACH (h, &seat->holders, in_seat)
+    LIST_FOREACH(h, &seat->holders, in_seat)
         if (h->packet_id == packet_id && h->filter->step == FILTER_ASKED)
             return h->filter;
     return NULL;
@@ -332,13 +340,14 @@ static void round_granted(struct aggregate *a, struct filter *f, uint8_t code, m
     f->step = FILTER_SETTLING;
     f->barrier = a->upstream.mqtt.pings_sent + 1;
     TAILQ_INSERT_TAIL(&a->settling, f, settling);
-    LIST_FOREACH (h, &f->holders, in_filter)
+    LIST_FOREACH(h, &f->holders, in_filter)
         if (h->in_round)
             answer_holder(a, h, h->qos < code ? h->qos : code);
     ask_for_pong(a, now);
 }
 
-static void aggregate_answer(struct upstream *u, struct session *s, const struct mqtt_packet *p, msec now)
+static void aggregate_answer(struct upstream *u, struct session *s, const struct mqtt_packet *p,
+                             msec now)
 {
     struct aggregate *a = of(u);
     struct filter *f = p->type == MQTT_SUBACK && s->seat ? filter_asked(s->seat, p->packet_id) : NULL;
@@ -355,7 +364,8 @@ static void reach(struct aggregate *a, struct holder *h, const struct mqtt_packe
 {
     struct seat *seat = h->seat;
     struct hits *hits = &a->upstream.hits;
-    uint8_t granted = h->filter->step == FILTER_ASKED || h->qos < h->filter->granted ? h->qos : h->filter->granted;
+    uint8_t granted =
+        h->filter->step == FILTER_ASKED || h->qos < h->filter->granted ? h->qos : h->filter->granted;
     uint8_t qos = p->qos < granted ? p->qos : granted;
     if (seat->mark != a->mark) {
         seat->mark = a->mark;
@@ -401,8 +411,9 @@ static void aggregate_message(struct upstream *u, const struct mqtt_packet *p, m
     struct holder *h;
     a->mark++;
     for (size_t i = 0; i < matches; i++)
-        LIST_FOREACH (h, &f[i]->holders, in_filter)
-            if (h->in_round || !p->retain) /* RETAIN is set only on what a SUBSCRIBE brings (MQTT-3.3.1-8, -9) */
+        LIST_FOREACH(h, &f[i]->holders, in_filter)
+            if (h->in_round ||
+                !p->retain) /* RETAIN is set only on what a SUBSCRIBE brings (MQTT-3.3.1-8, -9) */
                 reach(a, h, p);
     uint32_t holders = count_holders(&u->hits, first);
     u->no_receiver += u->hits.count == first && !p->retain;

@@ -26,7 +26,8 @@ bool discovery_tick(struct discovery *d, bool broker_connected, msec now, struct
     d->next_at = now + d->period;
     *m = (struct mqttsn_message){ .type = MQTTSN_ADVERTISE,
                                   .gateway_id = d->gateway_id,
-                                  .duration = (uint16_t)(seconds < DURATION_MAX ? seconds : DURATION_MAX) };
+                                  .duration =
+                                      (uint16_t)(seconds < DURATION_MAX ? seconds : DURATION_MAX) };
     return broker_connected;
 }
 

@@ -70,7 +70,8 @@ static size_t write_key(const struct filter_node *parent, struct span level, uin
     return sizeof parent + level.len;
 }
 
-static struct filter_node *named_child(const struct filters *f, const struct filter_node *parent, struct span level)
+static struct filter_node *named_child(const struct filters *f, const struct filter_node *parent,
+                                       struct span level)
 {
     uint8_t key[256], *long_key = NULL, *at = key;
     struct filter_node *child = NULL;
@@ -86,7 +87,8 @@ static struct filter_node *named_child(const struct filters *f, const struct fil
     return child;
 }
 
-static struct filter_node *child_of(const struct filters *f, const struct filter_node *parent, struct span level)
+static struct filter_node *child_of(const struct filters *f, const struct filter_node *parent,
+                                    struct span level)
 {
     if (is_wildcard(level, '+'))
         return parent->plus;

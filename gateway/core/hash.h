@@ -26,8 +26,8 @@ static inline void hash_round(uint64_t v[4])
 
 static inline unsigned hash_seeded(uint64_t seed, const uint8_t *at, size_t len)
 {
-    uint64_t v[4] = { seed ^ 0x736f6d6570736575U, ~seed ^ 0x646f72616e646f6dU, seed ^ 0x6c7967656e657261U,
-                      ~seed ^ 0x7465646279746573U };
+    uint64_t v[4] = { seed ^ 0x736f6d6570736575U, ~seed ^ 0x646f72616e646f6dU,
+                      seed ^ 0x6c7967656e657261U, ~seed ^ 0x7465646279746573U };
     for (size_t i = 0; i <= len; i += 8) {
         uint64_t word = 0;
         size_t n = len - i < 8 ? len - i : 8;

@@ -13,7 +13,8 @@ static uint32_t digest_add(uint32_t hash, const uint8_t *at, size_t len)
 
 uint32_t inflight_digest(const struct mqttsn_message *m)
 {
-    const uint8_t head[] = { m->topic_id_type, (uint8_t)(m->topic_id >> 8), (uint8_t)m->topic_id, m->qos, m->retain };
+    const uint8_t head[] = { m->topic_id_type, (uint8_t)(m->topic_id >> 8), (uint8_t)m->topic_id,
+                             m->qos, m->retain };
     return digest_add(digest_add(2166136261U, head, sizeof head), m->tail.at, m->tail.len);
 }
 
@@ -51,11 +52,13 @@ struct exchange *inflight_by_packet_id(struct inflight *f, uint16_t packet_id)
     return NULL;
 }
 
-struct exchange *inflight_answered(struct inflight *f, uint16_t message_id, uint32_t digest, msec since)
+struct exchange *inflight_answered(struct inflight *f, uint16_t message_id, uint32_t digest,
+                                   msec since)
 {
     for (size_t i = 0; i < EXCHANGES; i++) {
         struct exchange *e = &f->list[i];
-        if (e->phase == EXCHANGE_ANSWERED && e->message_id == message_id && e->digest == digest && e->since >= since)
+        if (e->phase == EXCHANGE_ANSWERED && e->message_id == message_id && e->digest == digest &&
+            e->since >= since)
             return e;
     }
     return NULL;

@@ -39,11 +39,13 @@ uint32_t inflight_digest(const struct mqttsn_message *publish);
 
 /* The open PUBLISH exchange, or the open SUBSCRIBE or UNSUBSCRIBE exchange, with the client's `message_id`. */
 struct exchange *inflight_publish(struct inflight *f, uint16_t message_id);
-struct exchange *inflight_subscribe(struct inflight *f, uint16_t message_id, enum exchange_phase phase);
+struct exchange *inflight_subscribe(struct inflight *f, uint16_t message_id,
+                                    enum exchange_phase phase);
 struct exchange *inflight_by_packet_id(struct inflight *f, uint16_t packet_id);
 
 /* An exchange that ended at `since` or later with this id and this content. */
-struct exchange *inflight_answered(struct inflight *f, uint16_t message_id, uint32_t digest, msec since);
+struct exchange *inflight_answered(struct inflight *f, uint16_t message_id, uint32_t digest,
+                                   msec since);
 
 /* Opens one in the free or longest answered place; NULL when all are open. */
 MUST_CHECK struct exchange *inflight_open(struct inflight *f, enum exchange_phase phase, msec now);

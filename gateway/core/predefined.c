@@ -28,7 +28,8 @@ struct predefined *predefined_new(const struct predefined_row *rows, size_t coun
         return NULL;
     *p = (struct predefined){ .holders = 1 };
     for (size_t i = 0; i < count; i++, p->count++) {
-        p->rows[i] = (struct predefined_row){ strdup(rows[i].client), strdup(rows[i].topic), rows[i].id };
+        p->rows[i] =
+            (struct predefined_row){ strdup(rows[i].client), strdup(rows[i].topic), rows[i].id };
         if (p->rows[i].client && p->rows[i].topic)
             continue;
         p->count++;

@@ -40,7 +40,9 @@ struct topic *registry_find_name(const struct topics *t, struct span name);
 /* A new id for a copy of `name`, unconfirmed. `skip` tells which ids must not be given. NULL: the limit is reached, no
  * id is left, or memory ends. */
 MUST_CHECK struct topic *registry_add(struct registry *r, struct span name, size_t limit,
-                                      bool (*skip)(const void *context, uint16_t id), const void *context);
+                                      bool (*skip)(const void *context, uint16_t id),
+                                      const void *context);
 
 /* Remembers the name of a predefined id. NULL as above. */
-MUST_CHECK struct topic *registry_remember(struct registry *r, uint16_t id, struct span name, size_t limit);
+MUST_CHECK struct topic *registry_remember(struct registry *r, uint16_t id, struct span name,
+                                           size_t limit);

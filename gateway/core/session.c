@@ -15,26 +15,26 @@ static const struct rule {
     enum mqttsn_type on;
     handler *run;
 } rules[] = {
-    { STATES_CONNECTED, MQTTSN_PUBLISH, publish_accept },                          /* 6.6, 6.8 */
-    { STATES_CONNECTED, MQTTSN_PUBACK, puback_take },                              /* 6.6 */
-    { STATES_CONNECTED, MQTTSN_PUBREC, pubrec_take },                              /* 6.6 */
-    { STATES_CONNECTED, MQTTSN_PUBREL, publish_release },                          /* 6.6 */
-    { STATES_CONNECTED, MQTTSN_PUBCOMP, pubcomp_take },                            /* 6.6 */
-    { STATES_ALL, MQTTSN_CONNECT, connect_begin },                                 /* 6.2, 6.3 */
-    { FROM(WILL_TOPIC) | FROM(WILL_MESSAGE), MQTTSN_WILLTOPIC, will_topic_take },  /* 6.2 */
-    { FROM(WILL_MESSAGE), MQTTSN_WILLMSG, will_message_take },                     /* 6.2 */
-    { STATES_CONNECTED, MQTTSN_WILLTOPICUPD, will_topic_update },                  /* 6.4 */
-    { STATES_CONNECTED, MQTTSN_WILLMSGUPD, will_message_update },                  /* 6.4 */
-    { STATES_CONNECTED, MQTTSN_REGISTER, topic_register },                         /* 6.5 */
-    { STATES_CONNECTED, MQTTSN_REGACK, regack_take },                              /* 6.10 */
-    { STATES_CONNECTED, MQTTSN_SUBSCRIBE, subscribe_ask },                         /* 6.9 */
-    { STATES_CONNECTED, MQTTSN_UNSUBSCRIBE, unsubscribe_ask },                     /* 6.9 */
-    { FROM(ACTIVE), MQTTSN_PINGREQ, ping_answer },                                 /* 6.11 */
-    { FROM(ASLEEP), MQTTSN_PINGREQ, wake_to_collect },                             /* 6.14 */
-    { FROM(AWAKE), MQTTSN_PINGREQ, wake_again },                                   /* 6.14 */
-    { STATES_CONNECTED, MQTTSN_PINGRESP, sign_of_life },                           /* 6.11 */
-    { STATES_CONNECTED, MQTTSN_DISCONNECT, sleep_or_leave },                       /* 6.12, 6.14 */
-    { STATES_CONNECTING, MQTTSN_DISCONNECT, connect_abort },                       /* SN-CONN-14 */
+    { STATES_CONNECTED, MQTTSN_PUBLISH, publish_accept },                         /* 6.6, 6.8 */
+    { STATES_CONNECTED, MQTTSN_PUBACK, puback_take },                             /* 6.6 */
+    { STATES_CONNECTED, MQTTSN_PUBREC, pubrec_take },                             /* 6.6 */
+    { STATES_CONNECTED, MQTTSN_PUBREL, publish_release },                         /* 6.6 */
+    { STATES_CONNECTED, MQTTSN_PUBCOMP, pubcomp_take },                           /* 6.6 */
+    { STATES_ALL, MQTTSN_CONNECT, connect_begin },                                /* 6.2, 6.3 */
+    { FROM(WILL_TOPIC) | FROM(WILL_MESSAGE), MQTTSN_WILLTOPIC, will_topic_take }, /* 6.2 */
+    { FROM(WILL_MESSAGE), MQTTSN_WILLMSG, will_message_take },                    /* 6.2 */
+    { STATES_CONNECTED, MQTTSN_WILLTOPICUPD, will_topic_update },                 /* 6.4 */
+    { STATES_CONNECTED, MQTTSN_WILLMSGUPD, will_message_update },                 /* 6.4 */
+    { STATES_CONNECTED, MQTTSN_REGISTER, topic_register },                        /* 6.5 */
+    { STATES_CONNECTED, MQTTSN_REGACK, regack_take },                             /* 6.10 */
+    { STATES_CONNECTED, MQTTSN_SUBSCRIBE, subscribe_ask },                        /* 6.9 */
+    { STATES_CONNECTED, MQTTSN_UNSUBSCRIBE, unsubscribe_ask },                    /* 6.9 */
+    { FROM(ACTIVE), MQTTSN_PINGREQ, ping_answer },                                /* 6.11 */
+    { FROM(ASLEEP), MQTTSN_PINGREQ, wake_to_collect },                            /* 6.14 */
+    { FROM(AWAKE), MQTTSN_PINGREQ, wake_again },                                  /* 6.14 */
+    { STATES_CONNECTED, MQTTSN_PINGRESP, sign_of_life },                          /* 6.11 */
+    { STATES_CONNECTED, MQTTSN_DISCONNECT, sleep_or_leave },                      /* 6.12, 6.14 */
+    { STATES_CONNECTING, MQTTSN_DISCONNECT, connect_abort },                      /* SN-CONN-14 */
 };
 
 /* From which states a state is entered: figure 4 of the standard, and the connect procedure. */
@@ -43,7 +43,8 @@ static const unsigned reachable_from[SESSION_STATES] = {
     [SESSION_WILL_TOPIC] = STATES_ALL,
     [SESSION_WILL_MESSAGE] = FROM(WILL_TOPIC) | FROM(WILL_MESSAGE),
     [SESSION_CONNECTING] = STATES_ALL,
-    [SESSION_ACTIVE] = FROM(CONNECTING) | FROM(WILL_TOPIC) | FROM(WILL_MESSAGE) | FROM(ASLEEP) | FROM(AWAKE),
+    [SESSION_ACTIVE] =
+        FROM(CONNECTING) | FROM(WILL_TOPIC) | FROM(WILL_MESSAGE) | FROM(ASLEEP) | FROM(AWAKE),
     [SESSION_ASLEEP] = FROM(ACTIVE) | FROM(AWAKE) | FROM(ASLEEP),
     [SESSION_AWAKE] = FROM(ASLEEP),
     [SESSION_LOST] = STATES_CONNECTED,
@@ -51,8 +52,14 @@ static const unsigned reachable_from[SESSION_STATES] = {
 
 const char *session_state_name(enum session_state state)
 {
-    static const char *const names[] = { "disconnected", "asked for will topic", "asked for will message", "connecting",
-                                         "active",       "asleep",               "awake",                  "lost" };
+    static const char *const names[] = { "disconnected",
+                                         "asked for will topic",
+                                         "asked for will message",
+                                         "connecting",
+                                         "active",
+                                         "asleep",
+                                         "awake",
+                                         "lost" };
     return state < SESSION_STATES ? names[state] : "?";
 }
 
@@ -138,7 +145,8 @@ static msec state_deadline(const struct session *s)
     const struct limits *l = s->common->limits;
     switch (s->state) {
     case SESSION_ACTIVE:
-        return s->heard_at + (s->keep_alive_s > 0 ? access_patience(s->access, s->keep_alive_s) : l->max_idle);
+        return s->heard_at +
+               (s->keep_alive_s > 0 ? access_patience(s->access, s->keep_alive_s) : l->max_idle);
     case SESSION_ASLEEP:
     case SESSION_AWAKE:
         return s->heard_at + access_patience(s->access, s->sleep_s);
@@ -197,7 +205,8 @@ void session_end(struct session *s, enum session_state how, msec now, struct act
 
 void session_reply(struct actions *out, enum mqttsn_type type, uint8_t return_code)
 {
-    actions_send(out, &(struct mqttsn_message){ .type = type, .return_code = return_code, .brief = true });
+    actions_send(
+        out, &(struct mqttsn_message){ .type = type, .return_code = return_code, .brief = true });
 }
 
 void session_ask_upstream(struct actions *out, enum mqtt_type type)
@@ -240,7 +249,9 @@ struct span session_predefined_name(struct session *s, uint16_t id)
     if (!pattern)
         return (struct span){ 0 };
     topic_expand(span_text(pattern), s->client_id, &w);
-    known = w.failed ? NULL : registry_remember(&s->topics, id, span_of(room, sizeof room - w.left), REMEMBERED_MAX);
+    known = w.failed ? NULL
+                     : registry_remember(&s->topics, id, span_of(room, sizeof room - w.left),
+                                         REMEMBERED_MAX);
     return known ? known->name : (struct span){ 0 };
 }
 
@@ -264,8 +275,8 @@ static handler *rule_for(const struct session *s, enum mqttsn_type type)
 /* With strict_sleep a sleeper may wake, connect or leave, nothing else (SN-SLP-14). */
 static bool forbidden_asleep(const struct session *s, enum mqttsn_type type)
 {
-    return s->state == SESSION_ASLEEP && s->access->strict_sleep && type != MQTTSN_PINGREQ && type != MQTTSN_CONNECT &&
-           type != MQTTSN_DISCONNECT;
+    return s->state == SESSION_ASLEEP && s->access->strict_sleep && type != MQTTSN_PINGREQ &&
+           type != MQTTSN_CONNECT && type != MQTTSN_DISCONNECT;
 }
 
 void session_receive(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)

@@ -71,9 +71,9 @@ struct session {
     uint32_t awake_left;      /* deliveries that may still begin in this awake period (SN-SLP-8) */
     msec heard_at;            /* last sign of life */
     msec entered_at;          /* the state */
-    msec connack_at;          /* our CONNACK, while the client said nothing since; else MSEC_NEVER (SN-CONN-9) */
-    msec refusal_at;          /* last "congestion" for a QoS 0 message (SN-CNG-2) */
-    msec deadline;            /* when session_tick wants to be called; the shell's one timer */
+    msec connack_at; /* our CONNACK, while the client said nothing since; else MSEC_NEVER (SN-CONN-9) */
+    msec refusal_at; /* last "congestion" for a QoS 0 message (SN-CNG-2) */
+    msec deadline;   /* when session_tick wants to be called; the shell's one timer */
 
     struct span client_id; /* NUL-terminated, owned */
     const struct common *common;
@@ -94,11 +94,13 @@ struct session {
 };
 
 /* `client_id` is copied. False: no memory. `access` and `upstream` are the caller's to set, also later. */
-MUST_CHECK bool session_init(struct session *s, struct span client_id, const struct common *common, msec now);
+MUST_CHECK bool session_init(struct session *s, struct span client_id, const struct common *common,
+                             msec now);
 void session_clear(struct session *s);
 
 /* The only three ways in. Each leaves its answers in `out`; spans in `out` live until the next call. */
-void session_receive(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out);
+void session_receive(struct session *s, const struct mqttsn_message *m, msec now,
+                     struct actions *out);
 void session_broker(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
 void session_tick(struct session *s, msec now, struct actions *out);
 

@@ -142,7 +142,8 @@ void will_topic_take(struct session *s, const struct mqttsn_message *m, msec now
     }
 }
 
-void will_message_take(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+void will_message_take(struct session *s, const struct mqttsn_message *m, msec now,
+                       struct actions *out)
 {
     if (will_set_message(s->connect.will, m->tail))
         connect_commit(s, now, out);
@@ -198,7 +199,8 @@ void connect_answered(struct session *s, const struct mqtt_packet *p, msec now, 
 
 /* ---- will updates ------------------------------------------------------------------------------------------------- */
 
-void will_topic_update(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+void will_topic_update(struct session *s, const struct mqttsn_message *m, msec now,
+                       struct actions *out)
 {
     (void)now;
     uint8_t code = MQTTSN_ACCEPTED;
@@ -213,7 +215,8 @@ void will_topic_update(struct session *s, const struct mqttsn_message *m, msec n
     session_reply(out, MQTTSN_WILLTOPICRESP, code);
 }
 
-void will_message_update(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+void will_message_update(struct session *s, const struct mqttsn_message *m, msec now,
+                         struct actions *out)
 {
     (void)now;
     uint8_t code = MQTTSN_ACCEPTED;

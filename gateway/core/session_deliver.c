@@ -132,7 +132,8 @@ static void send_publish(const struct session *s, struct actions *out)
 
 static void send_release(const struct session *s, struct actions *out)
 {
-    actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBREL, .message_id = s->delivery.message_id });
+    actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBREL,
+                                                .message_id = s->delivery.message_id });
 }
 
 static void delivery_await(struct session *s, enum delivery_phase phase, msec now)
@@ -169,7 +170,8 @@ static enum drop undeliverable(struct session *s, const struct queued *q, msec n
     if (c->normal && c->normal->standing == TOPIC_REFUSED)
         return DROP_REFUSED_BY_CLIENT;
     bool unknown = c->normal && c->normal->standing == TOPIC_UNCONFIRMED;
-    if (too_large(s, PUBLISH_OVERHEAD, q->payload_len) || (unknown && too_large(s, REGISTER_OVERHEAD, q->topic_len)))
+    if (too_large(s, PUBLISH_OVERHEAD, q->payload_len) ||
+        (unknown && too_large(s, REGISTER_OVERHEAD, q->topic_len)))
         return DROP_TOO_LARGE;
     return DROPS;
 }
@@ -223,7 +225,8 @@ static enum drop not_wanted(const struct session *s, const struct mqtt_packet *p
 static bool deliver_at_once(struct session *s, const struct mqtt_packet *p, struct actions *out)
 {
     struct choice c = { 0 };
-    if (p->qos > 0 || s->state != SESSION_ACTIVE || s->delivery.phase != DELIVERY_IDLE || s->queue.count > 0)
+    if (p->qos > 0 || s->state != SESSION_ACTIVE || s->delivery.phase != DELIVERY_IDLE ||
+        s->queue.count > 0)
         return false;
     if (!choose_id(s, p->topic, &c) || (c.normal && c.normal->standing != TOPIC_CONFIRMED) ||
         too_large(s, PUBLISH_OVERHEAD, p->payload.len))
@@ -250,7 +253,8 @@ void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, st
     }
     while (dropped-- > 0)
         actions_drop(out, DROP_OLDEST);
-    if (why != DROPS) /* not settled: a QoS 1 or 2 message stays with the broker, who has it (SN-SLP-11) */
+    if (why !=
+        DROPS) /* not settled: a QoS 1 or 2 message stays with the broker, who has it (SN-SLP-11) */
         actions_drop(out, why);
     deliver_next(s, now, out);
 }
@@ -303,7 +307,8 @@ void regack_take(struct session *s, const struct mqttsn_message *m, msec now, st
 }
 
 /* The client does not know the id: register it again and send the same message anew, once (SN-DLV-9, -15). */
-static void topic_unknown(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+static void topic_unknown(struct session *s, const struct mqttsn_message *m, msec now,
+                          struct actions *out)
 {
     struct topic *t = m->topic_id != 0 ? registry_find_id(&s->topics.normal, m->topic_id) : NULL;
     bool open = answers(s, m) && m->message_id != 0;

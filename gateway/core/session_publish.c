@@ -26,21 +26,26 @@ void topic_register(struct session *s, const struct mqttsn_message *m, msec now,
         t->standing = TOPIC_CONFIRMED;
         ack.topic_id = t->id;
     } else {
-        actions_drop(out, ack.return_code == MQTTSN_CONGESTION ? DROP_CONGESTION : DROP_INVALID_TOPIC);
+        actions_drop(out,
+                     ack.return_code == MQTTSN_CONGESTION ? DROP_CONGESTION : DROP_INVALID_TOPIC);
     }
     actions_send(out, &ack);
 }
 
 /* ---- PUBLISH ------------------------------------------------------------------------------------------------------ */
 
-static void answer(const struct mqttsn_message *m, enum mqttsn_type type, uint8_t code, struct actions *out)
+static void answer(const struct mqttsn_message *m, enum mqttsn_type type, uint8_t code,
+                   struct actions *out)
 {
-    actions_send(out, &(struct mqttsn_message){
-                          .type = type, .topic_id = m->topic_id, .message_id = m->message_id, .return_code = code });
+    actions_send(out, &(struct mqttsn_message){ .type = type,
+                                                .topic_id = m->topic_id,
+                                                .message_id = m->message_id,
+                                                .return_code = code });
 }
 
 /* PUBACK with a rejection fits every QoS but -1 (SN-PUB-4); a flood of QoS 0 gets one "congestion" a second. */
-static void refuse(struct session *s, const struct mqttsn_message *m, enum drop why, msec now, struct actions *out)
+static void refuse(struct session *s, const struct mqttsn_message *m, enum drop why, msec now,
+                   struct actions *out)
 {
     enum { ONE_SECOND = 1000 };
     uint8_t code = why == DROP_INVALID_TOPIC ? MQTTSN_INVALID_TOPIC_ID
@@ -80,21 +85,22 @@ static struct span publish_topic(struct session *s, const struct mqttsn_message 
     return name;
 }
 
-static void publish_unacknowledged(struct session *s, const struct mqttsn_message *m, struct span topic, msec now,
-                                   struct actions *out)
+static void publish_unacknowledged(struct session *s, const struct mqttsn_message *m,
+                                   struct span topic, msec now, struct actions *out)
 {
     if (!s->upstream || !upstream_ready(s->upstream)) {
         refuse(s, m, DROP_BROKER_AWAY, now, out);
         return;
     }
     bool retain = m->retain && m->qos != MQTTSN_QOS_MINUS_ONE; /* SN-M1-4 */
-    actions_upstream(out, &(struct mqtt_packet){
-                              .type = MQTT_PUBLISH, .retain = retain, .topic = topic, .payload = m->tail });
+    actions_upstream(
+        out, &(struct mqtt_packet){
+                 .type = MQTT_PUBLISH, .retain = retain, .topic = topic, .payload = m->tail });
 }
 
 /* Is it one that we have already? Then the first answers for both (SN-RTX-7). */
-static bool publish_repeated(struct session *s, const struct mqttsn_message *m, uint32_t digest, msec now,
-                             struct actions *out)
+static bool publish_repeated(struct session *s, const struct mqttsn_message *m, uint32_t digest,
+                             msec now, struct actions *out)
 {
     const struct limits *l = s->common->limits;
     msec window = l->retry * (l->retry_count + 1U);
@@ -108,7 +114,8 @@ static bool publish_repeated(struct session *s, const struct mqttsn_message *m, 
     if (e) /* the client lost its state and begins anew with an old number */
         inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
     e = inflight_answered(&s->inflight, m->message_id, digest, now > window ? now - window : 0);
-    if (!e || e->qos != m->qos || (m->qos == 1 && !m->dup)) /* exactly once is worth more caution than at least once */
+    if (!e || e->qos != m->qos ||
+        (m->qos == 1 && !m->dup)) /* exactly once is worth more caution than at least once */
         return false;
     actions_drop(out, DROP_ANSWERED_BEFORE);
     if (m->qos == 1)
@@ -118,14 +125,15 @@ static bool publish_repeated(struct session *s, const struct mqttsn_message *m, 
     return true;
 }
 
-static void publish_acknowledged(struct session *s, const struct mqttsn_message *m, struct span topic, msec now,
-                                 struct actions *out)
+static void publish_acknowledged(struct session *s, const struct mqttsn_message *m,
+                                 struct span topic, msec now, struct actions *out)
 {
     uint32_t digest = inflight_digest(m);
     if (publish_repeated(s, m, digest, now, out))
         return;
     bool crowded = s->inflight.publishing >= s->common->limits->inflight_in;
-    uint16_t packet_id = !crowded && s->upstream ? upstream_reserve(s->upstream, s, topic.len + m->tail.len) : 0;
+    uint16_t packet_id =
+        !crowded && s->upstream ? upstream_reserve(s->upstream, s, topic.len + m->tail.len) : 0;
     struct exchange *e = packet_id != 0 ? inflight_open(&s->inflight, EXCHANGE_PUBACK, now) : NULL;
     if (!e) {
         if (packet_id != 0)
@@ -216,14 +224,16 @@ void publish_release(struct session *s, const struct mqttsn_message *m, msec now
     }
     if (e && e->phase == EXCHANGE_PUBREL)
         inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);
-    answer(m, MQTTSN_PUBCOMP, 0, out); /* also for an id we do not know: it ends the client's wait (SN-PUB-8) */
+    answer(m, MQTTSN_PUBCOMP, 0,
+           out); /* also for an id we do not know: it ends the client's wait (SN-PUB-8) */
 }
 
 /* A client that never released its QoS 2 message must not hold the broker's window for ever (SN-RTX-8). */
 void publish_expire(struct session *s, msec now, struct actions *out)
 {
     msec age = s->common->limits->qos2_expiry;
-    struct exchange *e = now >= age ? inflight_overdue(&s->inflight, EXCHANGE_PUBREL, now - age) : NULL;
+    struct exchange *e =
+        now >= age ? inflight_overdue(&s->inflight, EXCHANGE_PUBREL, now - age) : NULL;
     if (e && e->packet_id != 0)
         release_upstream(s, e, now, out);
     else if (e)

@@ -10,7 +10,8 @@ enum {
     STATES_ALL = (1U << SESSION_STATES) - 1
 };
 
-typedef void handler(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out);
+typedef void handler(struct session *s, const struct mqttsn_message *m, msec now,
+                     struct actions *out);
 
 /* The one door between states. */
 void session_enter(struct session *s, enum session_state next, msec now, struct actions *out);
@@ -32,7 +33,8 @@ struct topic *session_new_topic(struct session *s, struct span name);
 struct span session_short_name(uint16_t topic_id, struct actions *out);
 
 /* session_connect.c */
-handler connect_begin, will_topic_take, will_message_take, will_topic_update, will_message_update, connect_abort;
+handler connect_begin, will_topic_take, will_message_take, will_topic_update, will_message_update,
+    connect_abort;
 void connect_answered(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
 void connect_accept(struct session *s, msec now, struct actions *out);
 void connect_retry(struct session *s, msec now, struct actions *out);
@@ -54,7 +56,8 @@ void deliver_wipe(struct session *s, struct actions *out);
 
 /* session_subscribe.c */
 handler subscribe_ask, unsubscribe_ask;
-void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
+void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now,
+                        struct actions *out);
 void subscribe_again(struct session *s, msec now, struct actions *out);
 void subscribe_expire(struct session *s, msec now, struct actions *out);
 

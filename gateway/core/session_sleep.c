@@ -7,7 +7,8 @@
 
 void sign_of_life(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
 {
-    (void)s, (void)m, (void)now, (void)out; /* that it came is all: session_receive noted it (SN-PING-6) */
+    (void)s, (void)m, (void)now,
+        (void)out; /* that it came is all: session_receive noted it (SN-PING-6) */
 }
 
 void ping_answer(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)

@@ -10,7 +10,8 @@
 enum { SUBSCRIBE_OVERHEAD = 5 };
 
 /* The filter that a SUBSCRIBE or UNSUBSCRIBE names; NULL `at` and the code to answer when it names none. */
-static struct span filter_of(struct session *s, const struct mqttsn_message *m, uint8_t *code, struct actions *out)
+static struct span filter_of(struct session *s, const struct mqttsn_message *m, uint8_t *code,
+                             struct actions *out)
 {
     struct span filter = { 0 };
     *code = MQTTSN_NOT_SUPPORTED;
@@ -31,9 +32,10 @@ static bool is_shared(struct span filter)
     return filter.len >= sizeof prefix - 1 && memcmp(filter.at, prefix, sizeof prefix - 1) == 0;
 }
 
-static void suback(const struct mqttsn_message *m, uint16_t topic_id, uint8_t code, struct actions *out)
+static void suback(const struct mqttsn_message *m, uint16_t topic_id, uint8_t code,
+                   struct actions *out)
 {
-    actions_drop(out, code == MQTTSN_CONGESTION        ? DROP_CONGESTION
+    actions_drop(out, code == MQTTSN_CONGESTION         ? DROP_CONGESTION
                       : code == MQTTSN_INVALID_TOPIC_ID ? DROP_INVALID_TOPIC
                                                         : DROP_FORBIDDEN);
     actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_SUBACK,
@@ -43,7 +45,8 @@ static void suback(const struct mqttsn_message *m, uint16_t topic_id, uint8_t co
 }
 
 /* The id that SUBACK will tell: of a plain name, or the predefined one (SN-SUB-1, -3, -4, -5). */
-static bool topic_id_for(struct session *s, const struct mqttsn_message *m, struct span filter, uint16_t *id)
+static bool topic_id_for(struct session *s, const struct mqttsn_message *m, struct span filter,
+                         uint16_t *id)
 {
     *id = m->topic_id_type == MQTTSN_PREDEFINED ? m->topic_id : 0;
     if (m->topic_id_type != MQTTSN_NORMAL || topic_has_wildcard(filter) || is_shared(filter))
@@ -69,18 +72,21 @@ static void ask(struct subscription *sub, uint16_t packet_id, struct actions *ou
 {
     sub->standing = SUBSCRIPTION_ASKED;
     sub->packet_id = packet_id;
-    actions_upstream(out, &(struct mqtt_packet){
-                              .type = MQTT_SUBSCRIBE, .packet_id = packet_id, .topic = sub->filter, .qos = sub->qos });
+    actions_upstream(out, &(struct mqtt_packet){ .type = MQTT_SUBSCRIBE,
+                                                 .packet_id = packet_id,
+                                                 .topic = sub->filter,
+                                                 .qos = sub->qos });
 }
 
 /* Everything a SUBSCRIBE needs, or nothing of it. */
-static bool subscribe_open(struct session *s, const struct mqttsn_message *m, struct span filter, msec now,
-                           struct actions *out)
+static bool subscribe_open(struct session *s, const struct mqttsn_message *m, struct span filter,
+                           msec now, struct actions *out)
 {
     uint16_t topic_id = 0;
     struct subscription *sub = topic_id_for(s, m, filter, &topic_id) ? entry_for(s, filter) : NULL;
     bool new = sub && sub->packet_id == 0;
-    uint16_t packet_id = sub && s->upstream ? upstream_reserve(s->upstream, s, filter.len + SUBSCRIBE_OVERHEAD) : 0;
+    uint16_t packet_id =
+        sub && s->upstream ? upstream_reserve(s->upstream, s, filter.len + SUBSCRIBE_OVERHEAD) : 0;
     struct exchange *e = packet_id != 0 ? inflight_open(&s->inflight, EXCHANGE_SUBACK, now) : NULL;
     if (!e) {
         if (packet_id != 0)
@@ -136,15 +142,17 @@ void unsubscribe_ask(struct session *s, const struct mqttsn_message *m, msec now
         unsuback(m->message_id, out); /* it has no return code, so it is always yes (SN-UNS-2) */
     }
     if (packet_id != 0) /* nothing upstream for what was never there */
-        actions_upstream(out, &(struct mqtt_packet){
-                                  .type = MQTT_UNSUBSCRIBE, .packet_id = packet_id, .topic = filter });
+        actions_upstream(out, &(struct mqtt_packet){ .type = MQTT_UNSUBSCRIBE,
+                                                     .packet_id = packet_id,
+                                                     .topic = filter });
     if (sub)
         subscriptions_remove(&s->subscriptions, sub);
 }
 
 /* ---- the broker's answers ----------------------------------------------------------------------------------------- */
 
-static void suback_forward(struct session *s, const struct exchange *e, uint8_t code, struct actions *out)
+static void suback_forward(struct session *s, const struct exchange *e, uint8_t code,
+                           struct actions *out)
 {
     bool refused = code == MQTT_REFUSED;
     struct topic *t = refused ? NULL : registry_find_id(&s->topics.normal, e->topic_id);
@@ -154,10 +162,12 @@ static void suback_forward(struct session *s, const struct exchange *e, uint8_t 
                                                 .qos = refused ? 0 : code,
                                                 .topic_id = refused ? 0 : e->topic_id,
                                                 .message_id = e->message_id,
-                                                .return_code = refused ? MQTTSN_NOT_SUPPORTED : MQTTSN_ACCEPTED });
+                                                .return_code = refused ? MQTTSN_NOT_SUPPORTED
+                                                                       : MQTTSN_ACCEPTED });
 }
 
-static void suback_arrived(struct session *s, const struct mqtt_packet *p, struct exchange *e, struct actions *out)
+static void suback_arrived(struct session *s, const struct mqtt_packet *p, struct exchange *e,
+                           struct actions *out)
 {
     struct subscription *sub = subscriptions_by_packet_id(&s->subscriptions, p->packet_id);
     if (e)
@@ -190,7 +200,8 @@ void subscribe_again(struct session *s, msec now, struct actions *out)
 {
     (void)now;
     struct subscription *sub = subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE);
-    uint16_t packet_id = sub ? upstream_reserve(s->upstream, s, sub->filter.len + SUBSCRIBE_OVERHEAD) : 0;
+    uint16_t packet_id =
+        sub ? upstream_reserve(s->upstream, s, sub->filter.len + SUBSCRIBE_OVERHEAD) : 0;
     if (packet_id != 0)
         ask(sub, packet_id, out);
 }

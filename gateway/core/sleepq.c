@@ -20,18 +20,20 @@ static size_t queued_size(const struct queued *q)
     return (size_t)q->topic_len + q->payload_len;
 }
 
-static bool fits(const struct sleepq *q, size_t size, uint32_t gone, size_t gone_bytes, const struct sleepq_limits *l)
+static bool fits(const struct sleepq *q, size_t size, uint32_t gone, size_t gone_bytes,
+                 const struct sleepq_limits *l)
 {
     return q->count - gone < l->messages && q->bytes - gone_bytes + size <= l->bytes;
 }
 
 /* How many of the oldest QoS 0 messages must go for `size` more octets; false when not even all of them are enough. */
-static bool victims_needed(const struct sleepq *q, size_t size, const struct sleepq_limits *l, uint32_t *victims)
+static bool victims_needed(const struct sleepq *q, size_t size, const struct sleepq_limits *l,
+                           uint32_t *victims)
 {
     const struct queued *one;
     uint32_t gone = 0;
     size_t gone_bytes = 0;
-    STAILQ_FOREACH (one, &q->list, next) {
+    STAILQ_FOREACH(one, &q->list, next) {
         if (fits(q, size, gone, gone_bytes, l))
             break;
         if (one->qos == 0) {

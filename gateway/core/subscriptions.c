@@ -30,7 +30,8 @@ struct subscription *subscriptions_by_packet_id(const struct subscriptions *s, u
     return NULL;
 }
 
-struct subscription *subscriptions_with(const struct subscriptions *s, enum subscription_standing standing)
+struct subscription *subscriptions_with(const struct subscriptions *s,
+                                        enum subscription_standing standing)
 {
     for (size_t i = 0; i < s->count; i++)
         if (s->list[i].standing == standing)

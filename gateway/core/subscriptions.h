@@ -4,15 +4,15 @@
 #include "mqtt/bytes.h"
 
 enum subscription_standing {
-    SUBSCRIPTION_ASKED,  /* SUBSCRIBE is on its way to the broker */
+    SUBSCRIPTION_ASKED, /* SUBSCRIBE is on its way to the broker */
     SUBSCRIPTION_GRANTED,
     SUBSCRIPTION_STALE /* the broker forgot our session: to be asked for again (SN-SES-6) */
 };
 
 struct subscription {
-    struct span filter; /* owned */
-    uint8_t qos;        /* asked for; once granted, as granted */
-    uint8_t standing;   /* enum subscription_standing */
+    struct span filter;    /* owned */
+    uint8_t qos;           /* asked for; once granted, as granted */
+    uint8_t standing;      /* enum subscription_standing */
     uint8_t topic_id_type; /* how the client named it: normal = by name, predefined, short */
     uint16_t topic_id;     /* predefined: the id; by name without wildcard: its normal id; else 0 */
     uint16_t packet_id;    /* of the SUBSCRIBE under way */
@@ -26,7 +26,8 @@ struct subscriptions {
 void subscriptions_clear(struct subscriptions *s);
 struct subscription *subscriptions_find(const struct subscriptions *s, struct span filter);
 struct subscription *subscriptions_by_packet_id(const struct subscriptions *s, uint16_t packet_id);
-struct subscription *subscriptions_with(const struct subscriptions *s, enum subscription_standing standing);
+struct subscription *subscriptions_with(const struct subscriptions *s,
+                                        enum subscription_standing standing);
 
 /* A new one with a copy of `filter`; NULL when memory ends. The limit is the caller's business. */
 MUST_CHECK struct subscription *subscriptions_add(struct subscriptions *s, struct span filter);

@@ -5,7 +5,8 @@
  * the shell's business; the session's CONNECT and DISCONNECT tell it when. */
 #include "gateway/core/session.h"
 
-static void transparent_request(struct upstream *u, struct session *s, const struct mqtt_packet *p, msec now)
+static void transparent_request(struct upstream *u, struct session *s, const struct mqtt_packet *p,
+                                msec now)
 {
     (void)s;
     if (p->type == MQTT_CONNECT) {
@@ -18,7 +19,8 @@ static void transparent_request(struct upstream *u, struct session *s, const str
         return;
     }
     if (p->connect.has_will && u->mqtt.state == MQTT_CLIENT_ONLINE)
-        upstream_publish_will(u, &p->connect.will, now); /* else the broker's own copy appears (SN-WILL-10) */
+        upstream_publish_will(u, &p->connect.will,
+                              now); /* else the broker's own copy appears (SN-WILL-10) */
 }
 
 static void transparent_message(struct upstream *u, const struct mqtt_packet *p, msec now)
@@ -31,7 +33,8 @@ static void transparent_message(struct upstream *u, const struct mqtt_packet *p,
     (void)now;
 }
 
-static void transparent_answer(struct upstream *u, struct session *s, const struct mqtt_packet *p, msec now)
+static void transparent_answer(struct upstream *u, struct session *s, const struct mqtt_packet *p,
+                               msec now)
 {
     (void)now;
     upstream_hit(u, s, p);

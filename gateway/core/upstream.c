@@ -8,7 +8,9 @@
 
 #include <stdlib.h>
 
-enum { WAITING_MAX = 1 << 20 }; /* octets that a slow broker may let pile up before clients hear "congestion" */
+enum {
+    WAITING_MAX = 1 << 20
+}; /* octets that a slow broker may let pile up before clients hear "congestion" */
 
 void upstream_init(struct upstream *u, const struct strategy *strategy)
 {

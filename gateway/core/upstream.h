@@ -40,12 +40,13 @@ struct upstream {
     struct mqtt_client mqtt;
     const struct strategy *strategy;
     struct session *session; /* transparent: whose connection it is; NULL when it left */
-    struct span prefix;    /* broker.prefix, borrowed; before every topic towards the broker */
-    size_t flight_limit;   /* octets of unanswered requests kept for sending again */
-    size_t waiting;        /* octets handed to the transport and not sent yet; set by the shell */
+    struct span prefix;      /* broker.prefix, borrowed; before every topic towards the broker */
+    size_t flight_limit;     /* octets of unanswered requests kept for sending again */
+    size_t waiting;          /* octets handed to the transport and not sent yet; set by the shell */
     struct hits hits;
     struct buffer scratch; /* a topic with its prefix */
-    uint64_t no_receiver, outside_prefix, held_too_long; /* messages from the broker, for the shell to count */
+    uint64_t no_receiver, outside_prefix,
+        held_too_long; /* messages from the broker, for the shell to count */
 };
 
 void upstream_init(struct upstream *u, const struct strategy *strategy);
