@@ -33,12 +33,12 @@ struct pub {
 static const char examples[] =
     "  mqttsn-pub -t greenhouse/1/temperature -m 21.5\n"
     "  mqttsn-pub -h 127.0.0.1 -p 1883 -t greenhouse/1/temperature -m 21.5 -q 1 -r -d\n"
-    "  mqttsn-pub -P 1 -m alarm -q -1               (predefined id, no connection)\n"
-    "  mqttsn-pub -t ab -m 7 -q -1                  (short topic, no connection)\n"
-    "  seq 10 | mqttsn-pub -t count -l -q 1         (a message for every line)\n"
+    "  mqttsn-pub -P 1 -m alarm -q -1               # predefined id, no connection\n"
+    "  mqttsn-pub -t ab -m 7 -q -1                  # short topic, no connection\n"
+    "  seq 10 | mqttsn-pub -t count -l -q 1         # a message for every line\n"
     "  mqttsn-pub -t count -m tick --repeat 3 --interval 500\n"
     "  mqttsn-pub -t a/b -m on --will-topic a/state --will-message gone\n"
-    "  mqttsn-pub -t a/b -m on --forwarder 1a2b     (gateway with forwarders: true)\n";
+    "  mqttsn-pub -t a/b -m on --forwarder 1a2b     # gateway with forwarders: true\n";
 
 static void add_options(struct options *o, struct pub *p)
 {

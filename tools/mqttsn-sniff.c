@@ -32,7 +32,7 @@ struct sniff {
 };
 
 static const char examples[] =
-    "  mqttsn-sniff -i lo                           (as root; ports 1883 and 10000)\n"
+    "  mqttsn-sniff -i lo                           # as root; ports 1883 and 10000\n"
     "  mqttsn-sniff -i any -p 1883 -p 1884 --summary\n"
     "  mqttsn-sniff -r capture.pcap --summary\n"
     "  tcpdump -i any -U -w - udp | mqttsn-sniff -r -\n";

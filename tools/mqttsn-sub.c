@@ -28,8 +28,8 @@ struct sub {
 static const char examples[] =
     "  mqttsn-sub -t 'greenhouse/#' -v\n"
     "  mqttsn-sub -h 127.0.0.1 -p 1883 -t greenhouse/1/lamp -q 1 -i lamp-1\n"
-    "  mqttsn-sub --predefined 1 --short ab -v      (without topic names)\n"
-    "  mqttsn-sub -t 'greenhouse/+/lamp' -C 1 -W 30 (one message, or status 6 after 30 s)\n"
+    "  mqttsn-sub --predefined 1 --short ab -v      # without topic names\n"
+    "  mqttsn-sub -t 'greenhouse/+/lamp' -C 1 -W 30 # one message, or status 6 after 30 s\n"
     "  mqttsn-sub -t greenhouse/1/lamp -q 1 -i lamp-1 --sleep 10\n"
     "  mqttsn-sub -t greenhouse/1/lamp -q 1 -i lamp-1 --keep --rejoin\n";
 
