@@ -56,12 +56,12 @@ struct mqtt_packet {
 
 enum mqtt_error {
     MQTT_OK,
-    MQTT_INCOMPLETE,     /* more bytes are needed */
-    MQTT_BAD_LENGTH,     /* remaining length of five octets, or not what the packet holds */
-    MQTT_BAD_TYPE,       /* 0 or 15 */
-    MQTT_BAD_FLAGS,      /* reserved fixed-header bits, QoS 3, DUP with QoS 0 */
-    MQTT_BAD_FIELD,      /* packet id 0, ill-formed UTF-8, invalid topic, code out of range, ... */
-    MQTT_NO_ROOM,        /* encode: the writer is too small or a field too long */
+    MQTT_INCOMPLETE, /* more bytes are needed */
+    MQTT_BAD_LENGTH, /* remaining length of five octets, or not what the packet holds */
+    MQTT_BAD_TYPE,   /* 0 or 15 */
+    MQTT_BAD_FLAGS,  /* reserved fixed-header bits, QoS 3, DUP with QoS 0 */
+    MQTT_BAD_FIELD,  /* packet id 0, ill-formed UTF-8, invalid topic, code out of range, ... */
+    MQTT_NO_ROOM,    /* encode: the writer is too small or a field too long */
     MQTT_ERRORS
 };
 

@@ -87,7 +87,7 @@ bool topic_name_valid(struct span name)
     return name.len > 0 && name.len <= TOPIC_LEN_MAX && text_valid(name, false);
 }
 
-static bool level_is(struct span level, char c)
+static bool level_is(struct span level, uint8_t c)
 {
     return level.len == 1 && level.at[0] == c;
 }

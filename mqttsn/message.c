@@ -6,6 +6,8 @@
  * The decoder judges form, not meaning: an empty client id, a reserved topic id type or QoS bits of 0b11 where they
  * make no sense are well-formed, and the session answers them with a return code. Unused flag bits are ignored on the
  * way in and zero on the way out (SN-FRM-6). This is the hottest code of the gateway: no octet is looked at twice. */
+#include "mqttsn/message.h"
+
 #include "mqttsn/layout.h"
 
 enum {

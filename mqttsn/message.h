@@ -40,14 +40,16 @@ enum { MQTTSN_FRWDENCAP = 0xFE }; /* not a message: see encapsulation.h */
 
 enum { MQTTSN_QOS_MINUS_ONE = 3 }; /* the wire value 0b11 */
 
-enum mqttsn_topic_id_type { /* section 5.3.4 */
-    MQTTSN_NORMAL = 0,      /* in SUBSCRIBE and UNSUBSCRIBE: a topic name */
+/* Section 5.3.4. */
+enum mqttsn_topic_id_type {
+    MQTTSN_NORMAL = 0, /* in SUBSCRIBE and UNSUBSCRIBE: a topic name */
     MQTTSN_PREDEFINED = 1,
     MQTTSN_SHORT = 2, /* topic_id holds the two characters, the first one high */
     MQTTSN_RESERVED = 3
 };
 
-enum mqttsn_return_code { /* section 5.3.10 */
+/* Section 5.3.10. */
+enum mqttsn_return_code {
     MQTTSN_ACCEPTED = 0,
     MQTTSN_CONGESTION = 1,
     MQTTSN_INVALID_TOPIC_ID = 2,
@@ -77,15 +79,15 @@ enum mqttsn_error {
     MQTTSN_RESERVED_TYPE, /* SN-FRM-4 */
     MQTTSN_TRUNCATED,     /* a fixed field is missing (SN-FRM-5) */
     MQTTSN_TRAILING,      /* octets left over in a message of fixed size (SN-FRM-5) */
-    MQTTSN_BAD_NODE,      /* encapsulation: no node id, or a length that makes no sense (SN-FWD-4) */
-    MQTTSN_NO_ROOM,       /* encode: the writer is too small, or the message is over 65535 octets */
+    MQTTSN_BAD_NODE, /* encapsulation: no node id, or a length that makes no sense (SN-FWD-4) */
+    MQTTSN_NO_ROOM,  /* encode: the writer is too small, or the message is over 65535 octets */
     MQTTSN_ERRORS
 };
 
 const char *mqttsn_strerror(enum mqttsn_error e);
-const char *mqttsn_type_name(enum mqttsn_type type);           /* "PUBLISH"; "?" when reserved */
-const char *mqttsn_return_code_name(uint8_t code);             /* "rejected: congestion" */
-bool mqttsn_sent_by_client(enum mqttsn_type type);             /* may it come from a client? (section 2.2 of the sheet) */
+const char *mqttsn_type_name(enum mqttsn_type type); /* "PUBLISH"; "?" when reserved */
+const char *mqttsn_return_code_name(uint8_t code);   /* "rejected: congestion" */
+bool mqttsn_sent_by_client(enum mqttsn_type type); /* may it come from a client? (section 2.2 of the sheet) */
 bool mqttsn_has_message_id(enum mqttsn_type type);
 
 /* Decodes one frame that holds exactly one message, in either length form. m->tail borrows from `frame`; *m is written

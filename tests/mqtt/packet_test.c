@@ -1,13 +1,13 @@
 /* packet_test.c -- MQTT 3.1.1 packets both ways; every protocol violation of the standard by example. */
 #include "mqtt/packet.h"
 
+#include "tests/hex.h"
+#include "tests/mqtt/packet_generate.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-#include "tests/hex.h"
-#include "tests/mqtt/packet_generate.h"
 
 enum { ROUNDS = 200000 };
 

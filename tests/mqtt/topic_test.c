@@ -1,13 +1,13 @@
 /* topic_test.c -- topic names, filters and UTF-8 as MQTT 3.1.1 wants them (sections 1.5.3 and 4.7). */
 #include "mqtt/topic.h"
 
+#include "tests/hex.h"
+#include "tests/xorshift.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-#include "tests/hex.h"
-#include "tests/xorshift.h"
 
 struct text_case {
     const char *text;

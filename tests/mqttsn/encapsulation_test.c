@@ -1,13 +1,13 @@
 /* encapsulation_test.c -- forwarder frames: what goes in comes out, and nothing else gets through (SN-FWD). */
 #include "mqttsn/encapsulation.h"
 
+#include "tests/hex.h"
+#include "tests/mqttsn/message_generate.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-#include "tests/hex.h"
-#include "tests/mqttsn/message_generate.h"
 
 static enum mqttsn_error peel_hex(const char *hex, struct encapsulation *e)
 {

@@ -1,13 +1,13 @@
 /* message_test.c -- the MQTT-SN codec beyond the vectors: form, limits, and everything that was encoded comes back. */
 #include "mqttsn/message.h"
 
+#include "tests/hex.h"
+#include "tests/mqttsn/message_generate.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-#include "tests/hex.h"
-#include "tests/mqttsn/message_generate.h"
 
 enum { ROUNDS = 300000, BIG = 1200 };
 

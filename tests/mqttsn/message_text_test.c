@@ -1,14 +1,14 @@
 /* message_text_test.c -- messages as lines, and hostile bytes that must not reach a terminal. */
 #include "mqttsn/message_text.h"
 
+#include "mqtt/topic.h"
+#include "tests/hex.h"
+#include "tests/mqttsn/message_generate.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-#include "mqtt/topic.h"
-#include "tests/hex.h"
-#include "tests/mqttsn/message_generate.h"
 
 static void reads(const char *hex, const char *line)
 {

@@ -3,16 +3,16 @@
  * Rows of class ok, alt and policy decode to every field they name and encode back to the same bytes, when their
  * encoding is the canonical one; rows of class bad are refused. A key that is not known here fails its row, so that
  * nothing is skipped in silence. The five 2.0 look-alikes are named one by one. */
+#include "mqttsn/encapsulation.h"
+#include "tests/hex.h"
+#include "tests/mqttsn/message_generate.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
-
-#include "mqttsn/encapsulation.h"
-#include "tests/hex.h"
-#include "tests/mqttsn/message_generate.h"
 
 enum { ROWS_MAX = 400, FRAME_MAX = 1500, COLUMNS = 8 };
 
