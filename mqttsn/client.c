@@ -1,10 +1,11 @@
 /* client.c -- the client side of MQTT-SN 1.2: what the caller wants, and what time does.
  *
- * A small device has one request open at a time (sections 6.5, 6.6, 6.9), so there is exactly one: a message, how often
- * it was sent and when it is due again. The open request is also the memory of the exchange. A will handed over at connect
- * is CONNECT, then WILLTOPIC, then WILLMSG as the open request; QoS 2 is PUBLISH, then PUBREL; falling asleep is a DISCONNECT
- * with a duration. So the state needs no more values than the standard's own. The tail of the request is copied into one
- * buffer made at the beginning, so that a message may be sent again long after the caller's bytes are gone.
+ * A small device has one request open at a time (sections 6.5, 6.6, 6.9), so there is exactly one: a message, how
+ * often it was sent and when it is due again. The open request is also the memory of the exchange. A will handed over
+ * at connect is CONNECT, then WILLTOPIC, then WILLMSG as the open request; QoS 2 is PUBLISH, then PUBREL; falling
+ * asleep is a DISCONNECT with a duration. So the state needs no more values than the standard's own. The tail of the
+ * request is copied into one buffer made at the beginning, so that a message may be sent again long after the
+ * caller's bytes are gone.
  *
  * What arrives is handled in client_receive.c. */
 #include "mqttsn/client_inside.h"
@@ -97,7 +98,7 @@ void client_enter(struct mqttsn_client *c, enum sn_state next)
     c->state = next;
 }
 
-/* ---- sending ---------------------------------------------------------------------------------------------------- */
+/* ---- sending ----------------------------------------------------------------------------------------------------- */
 
 enum sn_error client_send(struct mqttsn_client *c, const struct mqttsn_message *m, msec now,
                           struct sn_turn *t)

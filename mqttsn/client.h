@@ -1,8 +1,8 @@
 /* client.h -- the client side of MQTT-SN 1.2, without a socket and without a clock. For the tools and the tests.
  *
- * The caller moves datagrams and tells the time. Every call gets a `turn`: room for at most one frame to send, and at most
- * one event to hear about. A client has one request open at a time, as section 6 asks of small devices; it is sent again
- * every T_RETRY, N_RETRY times, until its answer comes. */
+ * The caller moves datagrams and tells the time. Every call gets a `turn`: room for at most one frame to send, and at
+ * most one event to hear about. A client has one request open at a time, as section 6 asks of small devices; it is
+ * sent again every T_RETRY, N_RETRY times, until its answer comes. */
 #pragma once
 
 #include "mqttsn/message.h"
@@ -149,6 +149,7 @@ MUST_CHECK enum sn_error mqttsn_client_search(struct mqttsn_client *c, uint8_t r
 /* A datagram came (forwarder encapsulation already peeled off). */
 void mqttsn_client_receive(struct mqttsn_client *c, struct span frame, msec now, struct sn_turn *t);
 
-/* Time passed: repeats the open request, gives it up, or pings. Call it at the deadline or later; earlier is harmless. */
+/* Time passed: repeats the open request, gives it up, or pings. Call it at the deadline or later; earlier is
+ * harmless. */
 void mqttsn_client_tick(struct mqttsn_client *c, msec now, struct sn_turn *t);
 msec mqttsn_client_deadline(const struct mqttsn_client *c); /* MSEC_NEVER: it waits for nothing */

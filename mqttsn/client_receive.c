@@ -1,15 +1,14 @@
 /* client_receive.c -- the client side of MQTT-SN 1.2: what the gateway wants.
  *
- * One table says which message means something in which state, and reads like section 6 seen from the other end. Messages
- * that no rule takes are ignored and reported as such: late answers to requests that were sent twice are normal life on
- * radio. A message of the gateway is answered in the same turn: REGISTER by REGACK, PUBLISH by PUBACK or PUBREC, and so on.
+ * One table says which message means something in which state, and reads like section 6 seen from the other end.
+ * Messages that no rule takes are ignored and reported as such: late answers to requests that were sent twice are
+ * normal life on radio. A message of the gateway is answered in the same turn: REGISTER by REGACK, PUBLISH by PUBACK
+ * or PUBREC, and so on.
  *
- * A QoS 2 message is handed to the caller when its PUBLISH comes first; its id is kept until PUBREL, so that a repeated
- * PUBLISH is answered but not handed over again. A PUBLISH with an id that was never registered is answered with "invalid
- * topic id", which makes the gateway register it and deliver again. */
+ * A QoS 2 message is handed to the caller when its PUBLISH comes first; its id is kept until PUBREL, so that a
+ * repeated PUBLISH is answered but not handed over again. A PUBLISH with an id that was never registered is answered
+ * with "invalid topic id", which makes the gateway register it and deliver again. */
 #include "mqttsn/client_inside.h"
-
-#include <assert.h>
 
 #define IN(state) (1u << (state))
 #define HEARING (IN(SN_ACTIVE) | IN(SN_AWAKE))
@@ -56,7 +55,7 @@ static void finish(struct mqttsn_client *c, enum sn_event event, uint8_t return_
                                   .id = request->topic_id };
 }
 
-/* ---- connect (6.2) ------------------------------------------------------------------------------------------------ */
+/* ---- connect (6.2) ----------------------------------------------------------------------------------------------- */
 
 static void take_connack(struct mqttsn_client *c, const struct mqttsn_message *m, msec now,
                          struct sn_turn *t)
@@ -114,7 +113,7 @@ static void take_will_response(struct mqttsn_client *c, const struct mqttsn_mess
         unexpected(t);
 }
 
-/* ---- topics (6.5, 6.9, 6.10) -------------------------------------------------------------------------------------- */
+/* ---- topics (6.5, 6.9, 6.10) ------------------------------------------------------------------------------------- */
 
 static void learn_topic(struct mqttsn_client *c, const struct mqttsn_message *m, msec now,
                         struct sn_turn *t)
@@ -175,7 +174,7 @@ static void take_unsuback(struct mqttsn_client *c, const struct mqttsn_message *
         unexpected(t);
 }
 
-/* ---- our publishes (6.6) ------------------------------------------------------------------------------------------ */
+/* ---- our publishes (6.6) ----------------------------------------------------------------------------------------- */
 
 static void take_puback(struct mqttsn_client *c, const struct mqttsn_message *m, msec now,
                         struct sn_turn *t)
@@ -218,7 +217,7 @@ static void take_pubcomp(struct mqttsn_client *c, const struct mqttsn_message *m
         unexpected(t);
 }
 
-/* ---- the gateway's publishes (6.10) --------------------------------------------------------------------------------- */
+/* ---- the gateway's publishes (6.10) ------------------------------------------------------------------------------ */
 
 static size_t qos2_find(const struct mqttsn_client *c, uint16_t message_id)
 {
@@ -287,7 +286,7 @@ static void take_pubrel(struct mqttsn_client *c, const struct mqttsn_message *m,
     answer(c, (struct mqttsn_message){ .type = MQTTSN_PUBCOMP, .message_id = m->message_id }, now, t);
 }
 
-/* ---- pings, sleep, leaving (6.11, 6.12, 6.14) ------------------------------------------------------------------------ */
+/* ---- pings, sleep, leaving (6.11, 6.12, 6.14) -------------------------------------------------------------------- */
 
 static void answer_ping(struct mqttsn_client *c, const struct mqttsn_message *m, msec now,
                         struct sn_turn *t)
@@ -328,7 +327,7 @@ static void take_disconnect(struct mqttsn_client *c, const struct mqttsn_message
     }
 }
 
-/* ---- discovery (6.1) ------------------------------------------------------------------------------------------------ */
+/* ---- discovery (6.1) --------------------------------------------------------------------------------------------- */
 
 static void take_gateway(struct mqttsn_client *c, const struct mqttsn_message *m, msec now,
                          struct sn_turn *t)
@@ -342,7 +341,7 @@ static void take_gateway(struct mqttsn_client *c, const struct mqttsn_message *m
     t->data = m->tail;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------ */
+/* ---- the table --------------------------------------------------------------------------------------------------- */
 
 static const struct rule {
     unsigned in;

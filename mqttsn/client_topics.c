@@ -1,9 +1,10 @@
 /* client_topics.c -- the normal topic ids that one client knows (MQTT-SN 1.2, sections 6.5 and 6.10).
  *
- * Ids come from three sides: our own REGISTER, a SUBACK, and a REGISTER of the gateway before it delivers on a topic that a
- * wildcard matched. All three mean the same, so there is one table. A client knows a few dozen topics, so a plain list that
- * is searched from the front is all it takes. The gateway may give a name a new id, or an id a new name, after a session
- * began anew; the last word counts. The names are copied: they arrive in frames that do not stay. */
+ * Ids come from three sides: our own REGISTER, a SUBACK, and a REGISTER of the gateway before it delivers on a topic
+ * that a wildcard matched. All three mean the same, so there is one table. A client knows a few dozen topics, so a
+ * plain list that is searched from the front is all it takes. The gateway may give a name a new id, or an id a new
+ * name, after a session began anew; the last word counts. The names are copied: they arrive in frames that do not
+ * stay. */
 #include "mqttsn/client_topics.h"
 
 #include <stdlib.h>

@@ -19,8 +19,8 @@ MUST_CHECK bool client_topics_init(struct client_topics *t, size_t room);
 void client_topics_clear(struct client_topics *t); /* forgets all; the table may be used again */
 void client_topics_free(struct client_topics *t);
 
-/* `id` now means `name`; what it meant before, and the id that `name` had before, are forgotten. False when the table is
- * full or memory ends: then nothing is forgotten either. */
+/* `id` now means `name`; what it meant before, and the id that `name` had before, are forgotten. False when the table
+ * is full or memory ends: then nothing is forgotten either. */
 MUST_CHECK bool client_topics_learn(struct client_topics *t, uint16_t id, struct span name);
 
 /* The name lives until the table changes. */

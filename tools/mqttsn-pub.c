@@ -1,8 +1,9 @@
 /* mqttsn-pub.c -- publishes to an MQTT-SN gateway from the command line.
  *
- * In the spirit of mosquitto_pub: connect, register the topic, publish once, many times or once for every line of standard
- * input, disconnect. QoS -1 needs none of the exchanges around it and so sends one datagram and leaves. Everything between
- * the requests (retries, pings) is done by udp_node.c. The exit status says whether the gateway took every message. */
+ * In the spirit of mosquitto_pub: connect, register the topic, publish once, many times or once for every line of
+ * standard input, disconnect. QoS -1 needs none of the exchanges around it and so sends one datagram and leaves.
+ * Everything between the requests (retries, pings) is done by udp_node.c. The exit status says whether the gateway
+ * took every message. */
 #include "tools/udp_node.h"
 
 #include "mqttsn/message_text.h"
@@ -61,7 +62,7 @@ static void add_options(struct options *o, struct pub *p)
     options_add(o, rows, sizeof rows / sizeof *rows);
 }
 
-/* ---- checks before anything is sent --------------------------------------------------------------------------------- */
+/* ---- checks before anything is sent ------------------------------------------------------------------------------ */
 
 static bool refuse(const char *what)
 {
@@ -117,7 +118,7 @@ static bool load_file(struct pub *p)
     return fd >= 0 && got >= 0;
 }
 
-/* ---- publishing ------------------------------------------------------------------------------------------------------ */
+/* ---- publishing -------------------------------------------------------------------------------------------------- */
 
 static void note_rejection(void *context, const struct sn_turn *t)
 {

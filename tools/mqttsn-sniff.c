@@ -1,8 +1,8 @@
 /* mqttsn-sniff.c -- prints MQTT-SN traffic, live or from a capture file, a line for each message.
  *
- * libpcap brings the packets: it knows every capture file format and the kernel's capture socket, and filters in the kernel.
- * packet.c finds the datagram in a packet, sniff_text.c makes the line. What is left is here: which ports are of interest,
- * when it happened, and a tally at the end. Live capture needs the right to do so, and says which. */
+ * libpcap brings the packets: it knows every capture file format and the kernel's capture socket, and filters in the
+ * kernel. packet.c finds the datagram in a packet, sniff_text.c makes the line. What is left is here: which ports are
+ * of interest, when it happened, and a tally at the end. Live capture needs the right to do so, and says which. */
 #include "tools/options.h"
 #include "tools/packet.h"
 #include "tools/sniff_text.h"
@@ -75,7 +75,7 @@ static bool check(struct sniff *s)
     return true;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------------ */
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
 
 static bool open_file(struct sniff *s)
 {
@@ -139,7 +139,7 @@ static bool open_live(struct sniff *s)
     return status < 0 ? explain_capture(s, status) : set_filter(s);
 }
 
-/* ---- printing ------------------------------------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------------------------------------- */
 
 static bool is_of_interest(const struct sniff *s, const struct packet *p)
 {
@@ -196,7 +196,7 @@ static void print_summary(const struct sniff *s)
         print_count("packets left out: ", packet_strerror((enum packet_error)e), s->left_out[e]);
 }
 
-/* ---- running --------------------------------------------------------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------------------------------------------- */
 
 static pcap_t *running; /* for the signal handler, which gets no argument */
 

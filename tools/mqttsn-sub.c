@@ -1,8 +1,9 @@
 /* mqttsn-sub.c -- subscribes at an MQTT-SN gateway and prints what arrives, a line for each message.
  *
- * In the spirit of mosquitto_sub, with what only MQTT-SN has: topics by predefined id and short name, and sleep. A sleeping
- * subscriber says DISCONNECT(duration) once it has subscribed, wakes every so many seconds with a PINGREQ that carries its
- * id, prints what waited for it, and sleeps again. --rejoin makes a loss of the gateway a pause instead of an end. */
+ * In the spirit of mosquitto_sub, with what only MQTT-SN has: topics by predefined id and short name, and sleep. A
+ * sleeping subscriber says DISCONNECT(duration) once it has subscribed, wakes every so many seconds with a PINGREQ
+ * that carries its id, prints what waited for it, and sleeps again. --rejoin makes a loss of the gateway a pause
+ * instead of an end. */
 #include "tools/udp_node.h"
 
 #include "mqttsn/message_text.h"
@@ -78,7 +79,7 @@ static bool check_topics(const struct sub *s)
     return true;
 }
 
-/* ---- printing --------------------------------------------------------------------------------------------------------- */
+/* ---- printing ---------------------------------------------------------------------------------------------------- */
 
 static bool enough(const struct sub *s)
 {
@@ -98,7 +99,7 @@ static void print_message(void *context, const struct sn_turn *t)
     s->seen++;
 }
 
-/* ---- subscribing ------------------------------------------------------------------------------------------------------- */
+/* ---- subscribing ------------------------------------------------------------------------------------------------- */
 
 static enum exit_code subscribe(struct sub *s, const struct sn_topic *topic)
 {
@@ -136,7 +137,7 @@ static enum exit_code subscribe_to_all(struct sub *s)
     return code;
 }
 
-/* ---- listening ----------------------------------------------------------------------------------------------------------- */
+/* ---- listening --------------------------------------------------------------------------------------------------- */
 
 /* Prints messages until `wanted` happens, or it is `until` (true), or all is over (false, with *code). */
 static bool listen_until(struct sub *s, enum sn_event wanted, msec until, enum exit_code *code)

@@ -1,7 +1,8 @@
 /* node_options.c -- the options that mqttsn-pub and mqttsn-sub share, and their defaults.
  *
- * Letters and names are those of mosquitto_pub and mosquitto_sub where both have them: whoever debugs a gateway has these
- * in the fingers. T_RETRY and N_RETRY are what section 7.2 recommends, T_RETRY shorter, since a person is waiting. */
+ * Letters and names are those of mosquitto_pub and mosquitto_sub where both have them: whoever debugs a gateway has
+ * these in the fingers. T_RETRY and N_RETRY are what section 7.2 recommends, T_RETRY shorter, since a person is
+ * waiting. */
 #include "tools/udp_node.h"
 
 struct node_settings node_defaults(const char *program)

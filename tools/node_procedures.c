@@ -1,8 +1,8 @@
 /* node_procedures.c -- whole exchanges of a node, one after the other, and how their failures are told.
  *
  * A program asks for something and wants to know how it ended; that is node_finish. What can go wrong is the same for
- * every exchange (no answer, a return code, the connection ended), so it is explained in one place: what was wanted, what
- * happened, and where to look. */
+ * every exchange (no answer, a return code, the connection ended), so it is explained in one place: what was wanted,
+ * what happened, and where to look. */
 #include "tools/udp_node.h"
 
 #include "mqttsn/message_text.h"

@@ -1,8 +1,8 @@
 /* options.c -- command line options of the tools.
  *
- * A program lists its options once: name, letter, kind, range, where the value goes, help. getopt_long's tables, the checks
- * and --help are all made from that list, so that they cannot disagree. --help and --version belong to every program. A
- * wrong value names the option, the value and what would be right. */
+ * A program lists its options once: name, letter, kind, range, where the value goes, help. getopt_long's tables, the
+ * checks and --help are all made from that list, so that they cannot disagree. --help and --version belong to every
+ * program. A wrong value names the option, the value and what would be right. */
 #include "tools/options.h"
 
 #include "mqttsn/message.h"

@@ -50,8 +50,8 @@ struct options {
 
 void options_add(struct options *o, const struct option_row *rows, size_t count);
 
-/* Reads the command line into what the rows point to. True: go on. False: leave with *exit_code; --help, --version or the
- * mistake has been printed. */
+/* Reads the command line into what the rows point to. True: go on. False: leave with *exit_code; --help, --version or
+ * the mistake has been printed. */
 bool options_parse(const struct options *o, int argc, char **argv, enum exit_code *exit_code);
 
 /* A whole number of `text`, min..max; false when it is anything else. */

@@ -2,9 +2,9 @@
  *
  * A capture file is as hostile as the air: every length in it may lie. So the layers are read with the cursor of
  * mqtt/bytes.h: a layer reads its header straight through, the next one gets what is left, cut to what the header
- * claims, and whether anything was missing is asked at the end of each. Chains (VLAN tags, IPv6 extension headers) end by
- * themselves, since every link of one takes octets. Fragments are not put together: MQTT-SN over UDP stays below the
- * MTU, and half a message must not be shown as a malformed one. */
+ * claims, and whether anything was missing is asked at the end of each. Chains (VLAN tags, IPv6 extension headers)
+ * end by themselves, since every link of one takes octets. Fragments are not put together: MQTT-SN over UDP stays
+ * below the MTU, and half a message must not be shown as a malformed one. */
 #include "tools/packet.h"
 
 #include <arpa/inet.h>

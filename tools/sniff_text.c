@@ -1,8 +1,8 @@
 /* sniff_text.c -- an MQTT-SN frame off the wire as one line.
  *
- * The text of a message is mqttsn_text's; here is what surrounds it on a wire. A forwarder's header is peeled off and shown
- * as "via node ...", several of them one after the other. What does not decode is shown with the reason and its first
- * octets, for a sniffer is mostly wanted when something is wrong. */
+ * The text of a message is mqttsn_text's; here is what surrounds it on a wire. A forwarder's header is peeled off and
+ * shown as "via node ...", several of them one after the other. What does not decode is shown with the reason and its
+ * first octets, for a sniffer is mostly wanted when something is wrong. */
 #include "tools/sniff_text.h"
 
 #include "mqttsn/encapsulation.h"
@@ -70,8 +70,10 @@ static enum mqttsn_error add_nodes(struct text *t, struct span *frame, struct sn
 
 const char *sniff_text(struct span frame, struct sniff_tally *tally, char *line, size_t room)
 {
-    struct text t = { line, room };
+    struct text t;
     struct mqttsn_message m;
+    t.at = line;
+    t.left = room;
     enum mqttsn_error e = add_nodes(&t, &frame, tally);
     if (e == MQTTSN_OK)
         e = mqttsn_decode(frame, &m);

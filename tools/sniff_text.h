@@ -1,4 +1,5 @@
-/* sniff_text.h -- an MQTT-SN frame off the wire as one line, also when it is encapsulated or malformed; and the tally. */
+/* sniff_text.h -- an MQTT-SN frame off the wire as one line, also when it is encapsulated or malformed; and the
+ * tally. */
 #pragma once
 
 #include "mqttsn/message.h"

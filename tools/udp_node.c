@@ -1,11 +1,12 @@
 /* udp_node.c -- an MQTT-SN client on a UDP socket.
  *
- * mqttsn/client.h decides, this file moves: one socket connected to the gateway, one clock, one poll. A turn of the client
- * gives at most one frame, so sending is one call. Behind a forwarder the frame gets a header with the node's id, and only
- * frames with that id are heard. Ctrl-C arrives as a descriptor too, so that the programs can say good-bye in order.
+ * mqttsn/client.h decides, this file moves: one socket connected to the gateway, one clock, one poll. A turn of the
+ * client gives at most one frame, so sending is one call. Behind a forwarder the frame gets a header with the node's
+ * id, and only frames with that id are heard. Ctrl-C arrives as a descriptor too, so that the programs can say
+ * good-bye in order.
  *
- * A UDP socket learns from ICMP that nobody listens. While connecting that ends the attempt, for waiting would not help;
- * later it may be a gateway that restarts, and the retries decide. */
+ * A UDP socket learns from ICMP that nobody listens. While connecting that ends the attempt, for waiting would not
+ * help; later it may be a gateway that restarts, and the retries decide. */
 #include "tools/udp_node.h"
 
 #include "mqttsn/encapsulation.h"
@@ -206,7 +207,7 @@ void node_close(struct udp_node *n)
     free(n);
 }
 
-/* ---- moving frames ------------------------------------------------------------------------------------------------- */
+/* ---- moving frames ----------------------------------------------------------------------------------------------- */
 
 static void show(const struct udp_node *n, const char *arrow, struct span frame)
 {
@@ -276,7 +277,7 @@ static bool hear(struct udp_node *n)
     return node_post(n, SN_OK) == SN_OK;
 }
 
-/* ---- waiting ---------------------------------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------------------------------- */
 
 static bool worth_telling(enum sn_event event)
 {

@@ -1,7 +1,7 @@
 /* udp_node.h -- an MQTT-SN client on a UDP socket: what mqttsn-pub and mqttsn-sub have in common.
  *
- * The programs are short scripts: ask for something, wait for the event, go on. In between the node keeps its promises by
- * itself: it repeats requests, pings, acknowledges. */
+ * The programs are short scripts: ask for something, wait for the event, go on. In between the node keeps its
+ * promises by itself: it repeats requests, pings, acknowledges. */
 #pragma once
 
 #include "mqttsn/client.h"
@@ -31,8 +31,8 @@ struct node_settings node_defaults(const char *program);
 /* Adds the options that every node has: host, port, id, session, will, forwarder, retries. */
 void node_add_options(struct options *o, struct node_settings *s);
 
-/* Checks the settings, resolves the host, opens the socket and catches SIGINT and SIGTERM. NULL: *exit_code says why, and
- * it was printed. Settings must outlive the node. */
+/* Checks the settings, resolves the host, opens the socket and catches SIGINT and SIGTERM. NULL: *exit_code says why,
+ * and it was printed. Settings must outlive the node. */
 MUST_CHECK struct udp_node *node_open(const struct node_settings *s, enum exit_code *exit_code);
 void node_close(struct udp_node *n);
 

@@ -1,7 +1,7 @@
 /* fuzz_pcap.c -- captured packets against the layers that mqttsn-sniff reads itself.
  *
- * The first octet of an input chooses the link type, the rest is the packet. What is found must lie inside the input, and
- * must be printable. Capture file formats are libpcap's affair. */
+ * The first octet of an input chooses the link type, the rest is the packet. What is found must lie inside the input,
+ * and must be printable. Capture file formats are libpcap's affair. */
 #include "tools/packet.h"
 #include "tools/sniff_text.h"
 

@@ -1,7 +1,7 @@
 /* client_messages_test.c -- the client side of MQTT-SN: messages it publishes and messages it gets. */
 #include "tests/mqttsn/client_scene.h"
 
-/* ---- publishing (6.6, 6.8) ------------------------------------------------------------------------------------------ */
+/* ---- publishing (6.6, 6.8) --------------------------------------------------------------------------------------- */
 
 static void qos_0_is_done_when_it_is_sent(void **state)
 {
@@ -87,7 +87,7 @@ static void a_message_over_the_limit_is_refused_and_nothing_is_open(void **state
     sends_nothing(s);
 }
 
-/* ---- deliveries (6.10) ---------------------------------------------------------------------------------------------- */
+/* ---- deliveries (6.10) ------------------------------------------------------------------------------------------- */
 
 static void a_wildcard_subscription_gets_its_ids_later(void **state)
 {

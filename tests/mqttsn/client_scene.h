@@ -1,5 +1,5 @@
-/* client_scene.h -- a client of mqttsn/client.h on a stage: no socket, no sleeping, time is a number. A test says what the
- * caller wants and what the gateway sends, and then names exactly what is sent and what is told. */
+/* client_scene.h -- a client of mqttsn/client.h on a stage: no socket, no sleeping, time is a number. A test says
+ * what the caller wants and what the gateway sends, and then names exactly what is sent and what is told. */
 #pragma once
 
 #include "mqttsn/client.h"

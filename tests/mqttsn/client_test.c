@@ -1,7 +1,7 @@
 /* client_test.c -- the client side of MQTT-SN: connections, wills, topics, keep-alive, sleep, discovery. */
 #include "tests/mqttsn/client_scene.h"
 
-/* ---- connect (6.2) ------------------------------------------------------------------------------------------------ */
+/* ---- connect (6.2) ----------------------------------------------------------------------------------------------- */
 
 static void a_client_without_a_will_connects_in_one_exchange(void **state)
 {
@@ -100,7 +100,7 @@ static void wills_are_updated_and_deleted(void **state) /* 6.4 */
     tells(s, SN_WILL_UPDATED);
 }
 
-/* ---- topics (6.5, 6.9) --------------------------------------------------------------------------------------------- */
+/* ---- topics (6.5, 6.9) ------------------------------------------------------------------------------------------- */
 
 static void a_registered_name_gets_the_id_of_the_gateway(void **state)
 {
@@ -199,7 +199,7 @@ static void wrong_topics_are_refused_before_anything_is_sent(void **state)
     sends_nothing(s);
 }
 
-/* ---- keep-alive (6.11) ---------------------------------------------------------------------------------------------- */
+/* ---- keep-alive (6.11) ------------------------------------------------------------------------------------------- */
 
 static void an_idle_client_pings_before_its_keep_alive_runs_out(void **state)
 {
@@ -244,7 +244,7 @@ static void a_ping_of_the_gateway_is_answered(void **state)
     sends(s, M(.type = MQTTSN_PINGRESP));
 }
 
-/* ---- sleep and leave (6.12, 6.14) -------------------------------------------------------------------------------------- */
+/* ---- sleep and leave (6.12, 6.14) -------------------------------------------------------------------------------- */
 
 static void a_sleeping_client_does_nothing_by_itself(void **state)
 {
@@ -313,7 +313,7 @@ static void a_disconnect_nobody_asked_for_ends_the_connection(void **state)
     assert_false(mqttsn_client_busy(s->client));
 }
 
-/* ---- discovery (6.1), hostile bytes ------------------------------------------------------------------------------------ */
+/* ---- discovery (6.1), hostile bytes ------------------------------------------------------------------------------ */
 
 static void a_search_ends_with_the_first_gateway_that_answers(void **state)
 {

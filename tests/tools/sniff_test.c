@@ -23,7 +23,7 @@
 #define MACS "\x01\x02\x03\x04\x05\x06\x11\x12\x13\x14\x15\x16"
 #define SLL "\x00\x00\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00\x00\x00"
 #define SLL2_REST "\x00\x00\x00\x00\x00\x01\x00\x01\x00\x06\x00\x00\x00\x00\x00\x00\x00\x00"
-#define BYTES(literal) span_of(literal, sizeof literal - 1)
+#define BYTES(literal) span_of(literal, sizeof(literal) - 1)
 
 static void reads(int link, struct span captured, const char *expected_from, const char *expected_to)
 {
@@ -152,7 +152,7 @@ static void each_prefix_of_a_packet_is_refused(void **state)
         PACKET_RAW, BYTES(IPV6_HEADER("\x12", "\x00") "\x11\x00\x05\x02\x00\x00\x01\x00" UDP));
 }
 
-/* ---- lines -------------------------------------------------------------------------------------------------------- */
+/* ---- lines ------------------------------------------------------------------------------------------------------- */
 
 static void prints(struct span frame, const char *expected)
 {
