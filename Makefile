@@ -1,4 +1,5 @@
-# mqttsn-gateway -- one file, not recursive. Everything built lands in build/; `make help` lists the targets.
+# mqttsn-gateway -- one file, not recursive. Everything built lands in build/; `make help` lists the targets, V=1 shows the
+# commands.
 #
 # A fresh Debian has neither compiler nor pkg-config, so what the goals need is installed first and the rest runs in a
 # second make: nothing here may ask pkg-config before a recipe does.
@@ -12,6 +13,8 @@ BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 FUZZ_SECONDS ?= 60
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '$(1)')
 again = +@$(MAKE) --no-print-directory
 
 PROGRAMS := mqttsn-gateway mqttsn-pub mqttsn-sub mqttsn-sniff mqttsn-bench
@@ -65,7 +68,8 @@ $(BUILD)/sources: FORCE
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags Makefile
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+	$(call say,cc $<)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(PURE_LIB): $(call objects,$(PURE))
 $(SHELL_LIB): $(call objects,$(SHELL_SRC))
@@ -75,25 +79,32 @@ $(BUILD)/%.a: $(BUILD)/sources
 	@rm -f $@; ar rcs $@ $(filter %.o,$^)
 
 $(BUILD)/mqttsn-gateway: $(call objects,gateway/main.c) $(SHELL_LIB) $(PURE_LIB)
-	$(LINK) $^ $(LIBS)
+	$(call say,link $@)
+	$(Q)$(LINK) $^ $(LIBS)
 $(BUILD)/mqttsn-%: $(BUILD)/obj/tools/mqttsn-%.o $(TOOL_LIB) $(PURE_LIB)
-	$(LINK) $^ $(LIBS) $(OWN_LIBS) -lm
+	$(call say,link $@)
+	$(Q)$(LINK) $^ $(LIBS) $(OWN_LIBS) -lm
 $(BUILD)/mqttsn-sniff: OWN_LIBS := -lpcap
 $(BUILD)/%_test: $(BUILD)/obj/%_test.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
-	$(LINK) $^ $(LIBS) $(TEST_LIBS)
+	$(call say,link $@)
+	$(Q)$(LINK) $^ $(LIBS) $(TEST_LIBS)
 $(BUILD)/tests/system/%_test: $(BUILD)/obj/tests/system/%_test.o $(SYSTEM_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
-	$(LINK) $^ $(LIBS) $(TEST_LIBS)
+	$(call say,link $@)
+	$(Q)$(LINK) $^ $(LIBS) $(TEST_LIBS)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(TOOL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
-	$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm
+	$(call say,link $@)
+	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm
 $(BUILD)/tests/bench/broker_stub: $(call objects,$(wildcard tests/bench/stub/*.c))
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
-	$(LINK) $^ $(LIBS)
+	$(call say,link $@)
+	$(Q)$(LINK) $^ $(LIBS)
 $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
-	$(LINK) -fsanitize=fuzzer $^ $(LIBS)
+	$(call say,link $@)
+	$(Q)$(LINK) -fsanitize=fuzzer $^ $(LIBS)
 
 # ---- what must be installed -----------------------------------------------------------------------------------------
 BUILD_DEPS := pkg-config libc6-dev libevent-dev libssl-dev libyaml-dev libjansson-dev libpcap-dev uthash-dev \
