@@ -1,27 +1,16 @@
-/* link.c -- one connection to the broker on libevent's bufferevent.
+/* link.c -- the life of one connection to the broker, on libevent's bufferevent.
  *
- * Reading goes through the bufferevent's input; writing of plain TCP goes straight to the socket at the end of the turn
- * and only what the socket does not take goes to the bufferevent, which saves two system calls a turn. Every connection
- * has TCP_NODELAY: with Nagle's algorithm a lone packet waits for the broker's delayed acknowledgement. A connection that
- * breaks is dialled again after 1 s, 2 s ... 60 s, +-20 %; many that break together are dialled a few per second. */
+ * A connection that breaks is dialled again after 1 s, 2 s ... 60 s, +-20 %, for ever; many that break together are
+ * dialled a few per second. One that is to be closed waits for what is unanswered, says DISCONNECT and goes. How it gets
+ * through is in link_dial.c, the bytes are in link_io.c. */
 #include "gateway/link.h"
 
-#include "config/log.h"
 #include "gateway/clock.h"
+#include "gateway/link_inside.h"
 #include "gateway/tls.h"
 
-#include <errno.h>
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/bufferevent_ssl.h>
 #include <event2/dns.h>
-#include <event2/event.h>
-#include <event2/event_struct.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/queue.h>
-#include <sys/socket.h>
 
 enum {
     BACKOFF_FIRST = 1000,
@@ -32,43 +21,7 @@ enum {
     DIAL_TIMEOUT = 10000
 };
 
-enum link_state {
-    LINK_IDLE,     /* not wanted */
-    LINK_WAITING,  /* for the back-off */
-    LINK_DIALLING, /* name, TCP, TLS, CONNACK */
-    LINK_UP,
-    LINK_CLOSING /* DISCONNECT follows when all is answered */
-};
-
-struct link {
-    struct links *links;
-    struct upstream *upstream;
-    const char *name;
-    void *owner;
-    struct bufferevent *bev;
-    struct event timer;
-    enum link_state state;
-    bool dirty, complained;
-    msec armed, since, backoff;
-    TAILQ_ENTRY(link) in_dirty;
-};
-
-struct links {
-    struct event_base *loop;
-    struct evdns_base *dns;
-    struct tls *tls;
-    const struct config_broker *settings;
-    const struct link_events *events;
-    msec answer_timeout;
-    msec linger;
-    int open; /* links that are not idle */
-    struct log_limit complaints;
-    msec dial_interval, next_dial; /* links dialled again one after the other */
-    TAILQ_HEAD(, link) dirty;
-};
-
 static void link_timer(evutil_socket_t fd, short what, void *arg);
-static void say_goodbye(struct link *l, msec now);
 
 /* ---- the timer ---------------------------------------------------------------------------------------------------- */
 
@@ -90,7 +43,7 @@ static msec link_deadline(const struct link *l)
 }
 
 /* A deadline that moved away costs nothing: the timer finds out when it fires. */
-static void link_arm(struct link *l, msec now)
+void link_arm(struct link *l, msec now)
 {
     msec deadline = link_deadline(l);
     if (deadline >= l->armed)
@@ -103,7 +56,7 @@ static void link_arm(struct link *l, msec now)
 
 /* ---- the transport ------------------------------------------------------------------------------------------------ */
 
-static void drop_transport(struct link *l)
+void link_drop_transport(struct link *l)
 {
     if (l->bev)
         bufferevent_free(l->bev);
@@ -112,7 +65,7 @@ static void drop_transport(struct link *l)
     l->upstream->waiting = 0;
 }
 
-static void link_enter(struct link *l, enum link_state next, msec now)
+void link_enter(struct link *l, enum link_state next, msec now)
 {
     l->links->open += (next != LINK_IDLE) - (l->state != LINK_IDLE);
     l->state = next;
@@ -151,7 +104,7 @@ static void complain(struct link *l, const char *what, const char *remedy)
     l->complained = true;
 }
 
-static void link_failed(struct link *l, const char *what, const char *remedy, uint8_t code)
+void link_failed(struct link *l, const char *what, const char *remedy, uint8_t code)
 {
     msec now = clock_now();
     bool was_up = l->state == LINK_UP, closing = l->state == LINK_CLOSING;
@@ -161,7 +114,7 @@ static void link_failed(struct link *l, const char *what, const char *remedy, ui
         l->complained = false;
     if (!closing)
         complain(l, what, remedy);
-    drop_transport(l);
+    link_drop_transport(l);
     if (closing) {
         link_enter(l, LINK_IDLE, now);
         l->links->events->closed(l->links->events->context, l);
@@ -171,252 +124,12 @@ static void link_failed(struct link *l, const char *what, const char *remedy, ui
     l->links->events->down(l->links->events->context, l, was_up, code);
 }
 
-static const char *const connack_texts[] = {
-    "accepted",
-    "refused: it does not speak MQTT 3.1.1",
-    "refused: it does not accept this client id",
-    "refused: the server is unavailable",
-    "refused: wrong user name or password",
-    "refused: not authorized",
-};
-
-static void link_refused(struct link *l, uint8_t code)
-{
-    const char *remedy =
-        code == 4 || code == 5
-            ? "check broker.username and broker.password_file, or the broker's access list"
-        : code == 2 ? "choose another gateway.name or client id"
-                    : "look at the broker's log";
-    link_failed(l, connack_texts[code < 6 ? code : 3], remedy, code);
-}
-
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
-
-static void link_accepted(struct link *l, msec now)
-{
-    link_enter(l, LINK_UP, now);
-    l->complained = false;
-    l->links->events->up(l->links->events->context, l);
-}
-
-/* One whole packet. False: the connection is gone. */
-static bool link_packet(struct link *l, struct span frame, msec now)
-{
-    struct mqtt_packet p;
-    uint8_t refused = 0;
-    enum mqtt_error e = mqtt_decode(frame, &p);
-    if (e != MQTT_OK || !upstream_hear(l->upstream, &p, now, &refused)) {
-        link_failed(l, e != MQTT_OK ? mqtt_strerror(e) : "it sent a packet out of order",
-                    "it is not a proper MQTT 3.1.1 broker, or something between us changes bytes", 0);
-        return false;
-    }
-    if (refused != 0) {
-        link_refused(l, refused);
-        return false;
-    }
-    if (p.type == MQTT_CONNACK)
-        link_accepted(l, now);
-    l->links->events->heard(l->links->events->context, l);
-    return true;
-}
-
-/* The packets that lie whole in the first piece of the input; 0 when a packet goes beyond it. */
-static size_t packets_in(struct link *l, struct span bytes, msec now, bool *gone)
-{
-    size_t done = 0, total = 0;
-    while (done < bytes.len && !*gone) {
-        struct span rest = span_of(bytes.at + done, bytes.len - done);
-        enum mqtt_error e = mqtt_frame_len(rest, &total);
-        if (e == MQTT_INCOMPLETE || (e == MQTT_OK && total > rest.len))
-            break;
-        if (e != MQTT_OK) {
-            link_failed(l, mqtt_strerror(e), "it is not an MQTT broker", 0);
-            *gone = true;
-        } else {
-            *gone = !link_packet(l, span_of(rest.at, total), now);
-            done += total;
-        }
-    }
-    return done;
-}
-
-static void on_read(struct bufferevent *bev, void *arg)
-{
-    struct link *l = arg;
-    struct evbuffer *input = bufferevent_get_input(bev);
-    msec now = clock_now();
-    bool gone = false;
-    for (size_t len = evbuffer_get_length(input); len > 0 && !gone; len = evbuffer_get_length(input)) {
-        size_t piece = evbuffer_get_contiguous_space(input);
-        size_t done =
-            packets_in(l, span_of(evbuffer_pullup(input, (ev_ssize_t)piece), piece), now, &gone);
-        if (gone)
-            return;
-        if (done > 0) {
-            evbuffer_drain(input, done);
-            continue;
-        }
-        if (piece == len)
-            break; /* the rest of the packet is not here yet */
-        if (!evbuffer_pullup(input, -1))
-            break;
-    }
-    link_touch(l);
-}
-
-/* ---- dialling ----------------------------------------------------------------------------------------------------- */
-
-static void transport_is_up(struct link *l)
-{
-    int one = 1;
-    evutil_socket_t fd = bufferevent_getfd(l->bev);
-    struct mqtt_connect c = { .keep_alive = l->links->settings->keepalive_s };
-    const struct config_broker *b = l->links->settings;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
-    c.has_username = b->username[0] != '\0';
-    c.username = span_text(b->username);
-    c.has_password = c.has_username && b->password.len > 0;
-    c.password = b->password;
-    l->links->events->dialled(l->links->events->context, l, &c);
-    mqtt_client_open(&l->upstream->mqtt, &c, clock_now());
-    link_touch(l);
-}
-
-static const char *failure_text(struct link *l)
-{
-    SSL *ssl = l->links->tls ? bufferevent_openssl_get_ssl(l->bev) : NULL;
-    const char *tls = ssl ? tls_reason(ssl, bufferevent_get_openssl_error(l->bev)) : NULL;
-    int dns = bufferevent_socket_get_dns_error(l->bev), error = EVUTIL_SOCKET_ERROR();
-    if (dns != 0)
-        return evutil_gai_strerror(dns);
-    return tls          ? tls
-           : error != 0 ? evutil_socket_error_to_string(error)
-                        : "it closed the connection";
-}
-
-/* With TLS 1.3 a server that misses our certificate says so only after the handshake, by closing. */
-static bool handshake_was_through(const struct link *l)
-{
-    const SSL *ssl = l->links->tls ? bufferevent_openssl_get_ssl(l->bev) : NULL;
-    return ssl && SSL_is_init_finished(ssl) && l->upstream->mqtt.state == MQTT_CLIENT_CONNECTING;
-}
-
-static const char *failure_remedy(const struct link *l)
-{
-    if (handshake_was_through(l))
-        return "after the TLS handshake: does it want a client certificate (broker.cert_file, key_file)?";
-    if (bufferevent_socket_get_dns_error(l->bev) != 0)
-        return "check the host name in broker.url, and the name servers";
-    if (l->state == LINK_UP)
-        return "clients stay; QoS 1 and 2 messages are refused until it is back";
-    if (l->links->tls)
-        return "check broker.ca_file, server_name, cert_file and the port, and that the broker is running";
-    return "is a broker running there, and is broker.url right?";
-}
-
-static void on_event(struct bufferevent *bev, short what, void *arg)
-{
-    struct link *l = arg;
-    if (what & BEV_EVENT_CONNECTED) {
-        transport_is_up(l);
-        return;
-    }
-    if (what & (BEV_EVENT_ERROR | BEV_EVENT_EOF)) {
-        bool quiet_end = (what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR);
-        (void)bev;
-        link_failed(l, quiet_end ? "it closed the connection" : failure_text(l), failure_remedy(l),
-                    0);
-    }
-}
-
-static void on_written(struct bufferevent *bev, void *arg)
-{
-    struct link *l = arg;
-    l->upstream->waiting = evbuffer_get_length(bufferevent_get_output(bev));
-    link_touch(l);
-}
-
-static struct bufferevent *transport_new(struct links *ls)
-{
-    enum { OPTIONS = BEV_OPT_CLOSE_ON_FREE | BEV_OPT_DEFER_CALLBACKS };
-    if (!ls->tls)
-        return bufferevent_socket_new(ls->loop, -1, BEV_OPT_CLOSE_ON_FREE);
-    SSL *ssl = tls_open(ls->tls);
-    struct bufferevent *bev =
-        ssl ? bufferevent_openssl_socket_new(ls->loop, -1, ssl, BUFFEREVENT_SSL_CONNECTING, OPTIONS)
-            : NULL;
-    if (ssl && !bev)
-        SSL_free(ssl);
-    if (bev)
-        bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
-    return bev;
-}
-
-void link_dial(struct link *l, msec now)
-{
-    const struct config_endpoint *to = &l->links->settings->address;
-    link_hang_up(l, now);
-    link_enter(l, LINK_DIALLING, now);
-    l->bev = transport_new(l->links);
-    if (!l->bev) {
-        link_failed(l, "no memory for a connection", "lower limits.clients", 0);
-        return;
-    }
-    bufferevent_setcb(l->bev, on_read, on_written, on_event, l);
-    bufferevent_enable(l->bev, EV_READ | EV_WRITE);
-    /* A failure that shows at once is reported through on_event as well, by libevent. */
-    if (bufferevent_socket_connect_hostname(l->bev, l->links->dns, AF_UNSPEC, to->host, to->port) < 0 &&
-        l->bev && l->state == LINK_DIALLING && bufferevent_getfd(l->bev) < 0)
-        link_failed(l, evutil_socket_error_to_string(EVUTIL_SOCKET_ERROR()),
-                    "too many open files? raise LimitNOFILE", 0);
-    if (l->state == LINK_DIALLING)
-        link_arm(l, now);
-}
-
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
-
-/* Straight to the socket, as long as nothing waits in the bufferevent before it. */
-static size_t write_now(struct link *l, struct span bytes)
-{
-    if (l->links->tls || l->upstream->waiting > 0 || bytes.len == 0)
-        return 0;
-    ssize_t n = send(bufferevent_getfd(l->bev), bytes.at, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return n > 0 ? (size_t)n : 0; /* an error shows again when the bufferevent writes */
-}
-
-static void write_out(struct link *l)
-{
-    enum { KEEP = 1024 };
-    struct buffer *out = &l->upstream->mqtt.out;
-    struct span bytes = buffer_span(out);
-    size_t keep =
-        l->owner ? KEEP : SIZE_MAX; /* the shared one is busy, of the others there are thousands */
-    if (!l->bev || bytes.len == 0)
-        return;
-    size_t written = write_now(l, bytes);
-    if (written < bytes.len) {
-        bufferevent_write(l->bev, bytes.at + written, bytes.len - written);
-        l->upstream->waiting = evbuffer_get_length(bufferevent_get_output(l->bev));
-    }
-    buffer_consume(out, bytes.len, keep);
-}
-
-/* Without DISCONNECT the broker would publish the will. */
-static void say_goodbye(struct link *l, msec now)
-{
-    struct mqtt_client *c = &l->upstream->mqtt;
-    if (c->state != MQTT_CLIENT_ONLINE)
-        return;
-    (void)mqtt_client_send(c, &(struct mqtt_packet){ .type = MQTT_DISCONNECT }, now);
-    write_out(l);
-    c->state = MQTT_CLIENT_OFFLINE;
-}
+/* ---- the end of a turn, the end of a link --------------------------------------------------------------------------- */
 
 void link_hang_up(struct link *l, msec now)
 {
-    say_goodbye(l, now);
-    drop_transport(l);
+    link_say_goodbye(l, now);
+    link_drop_transport(l);
 }
 
 /* A link to be closed waits for what is unanswered, says DISCONNECT and goes when that is out. */
@@ -426,10 +139,10 @@ static void try_to_close(struct link *l, msec now)
     bool late = now >= l->since + l->links->linger;
     if (c->state == MQTT_CLIENT_ONLINE && c->flight_count > 0 && !late)
         return;
-    say_goodbye(l, now);
+    link_say_goodbye(l, now);
     if (l->upstream->waiting > 0 && !late)
         return;
-    drop_transport(l);
+    link_drop_transport(l);
     link_enter(l, LINK_IDLE, now);
     l->links->events->closed(l->links->events->context, l);
 }
@@ -447,7 +160,7 @@ void links_flush(struct links *ls, msec now)
     for (struct link *l; (l = TAILQ_FIRST(&ls->dirty));) {
         TAILQ_REMOVE(&ls->dirty, l, in_dirty);
         l->dirty = false;
-        write_out(l);
+        link_write_out(l);
         link_arm(l, now);
         if (l->state == LINK_CLOSING)
             try_to_close(l, now);
@@ -495,7 +208,7 @@ void link_free(struct link *l)
         return;
     if (l->dirty)
         TAILQ_REMOVE(&l->links->dirty, l, in_dirty);
-    drop_transport(l);
+    link_drop_transport(l);
     link_enter(l, LINK_IDLE, 0);
     evtimer_del(&l->timer);
     free(l);
@@ -507,7 +220,7 @@ void link_close(struct link *l, msec now)
         return;
     bool online = l->state == LINK_UP;
     if (!online)
-        drop_transport(l);
+        link_drop_transport(l);
     link_enter(l, LINK_CLOSING, now);
     link_arm(l, now);
     link_touch(l);

@@ -24,10 +24,11 @@ struct filter {
     struct filter_node *node;
     struct span name; /* owned */
     LIST_HEAD(filter_holders, holder) holders;
-    TAILQ_ENTRY(filter) all, settling;
-    uint32_t barrier;  /* settled when this many pings are answered */
-    uint8_t step;      /* enum filter_step */
-    uint8_t asked_qos; /* upstream */
+    TAILQ_ENTRY(filter) all, in_step; /* in_step: among those asked, or among those settling */
+    uint16_t packet_id;               /* of the SUBSCRIBE that is out */
+    uint32_t barrier;                 /* settled when this many pings are answered */
+    uint8_t step;                     /* enum filter_step */
+    uint8_t asked_qos;                /* upstream */
     uint8_t granted;
 };
 

@@ -20,7 +20,7 @@ static uint16_t next_message_id(struct session *s)
 
 /* ---- the receiver's answer to the broker -------------------------------------------------------------------------- */
 
-static void upstream_ack(struct actions *out, enum mqtt_type type, uint32_t receipt)
+void delivery_ack(struct actions *out, enum mqtt_type type, uint32_t receipt)
 {
     if (receipt != 0)
         actions_upstream(out, &(struct mqtt_packet){ .type = type, .receipt = receipt });
@@ -29,9 +29,9 @@ static void upstream_ack(struct actions *out, enum mqtt_type type, uint32_t rece
 /* The broker need not keep it any more: delivered, or dropped for a counted reason (SN-FRM-9). */
 static void settle(struct actions *out, uint8_t qos, uint32_t receipt)
 {
-    upstream_ack(out, qos == 2 ? MQTT_PUBREC : MQTT_PUBACK, receipt);
+    delivery_ack(out, qos == 2 ? MQTT_PUBREC : MQTT_PUBACK, receipt);
     if (qos == 2)
-        upstream_ack(out, MQTT_PUBCOMP, receipt);
+        delivery_ack(out, MQTT_PUBCOMP, receipt);
 }
 
 static void drop_queued(struct queued *q, enum drop why, struct actions *out)
@@ -42,13 +42,13 @@ static void drop_queued(struct queued *q, enum drop why, struct actions *out)
 }
 
 /* Actions of this call may still borrow from the message: it goes at the next one. */
-static void delivery_end(struct session *s)
+void delivery_end(struct session *s)
 {
     STAILQ_INSERT_TAIL(&s->spent, s->delivery.message, next);
     s->delivery = (struct delivery){ .retry_at = MSEC_NEVER };
 }
 
-static void delivery_drop(struct session *s, enum drop why, struct actions *out)
+void delivery_drop(struct session *s, enum drop why, struct actions *out)
 {
     struct queued *q = s->delivery.message;
     s->delivery = (struct delivery){ .retry_at = MSEC_NEVER };
@@ -108,7 +108,7 @@ static bool too_large(const struct session *s, size_t overhead, size_t tail)
 
 /* ---- sending ------------------------------------------------------------------------------------------------------ */
 
-static void send_register(const struct session *s, struct actions *out)
+void delivery_send_register(const struct session *s, struct actions *out)
 {
     const struct delivery *d = &s->delivery;
     actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_REGISTER,
@@ -117,7 +117,7 @@ static void send_register(const struct session *s, struct actions *out)
                                                 .tail = queued_topic(d->message) });
 }
 
-static void send_publish(const struct session *s, struct actions *out)
+void delivery_send_publish(const struct session *s, struct actions *out)
 {
     const struct delivery *d = &s->delivery;
     actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBLISH,
@@ -130,32 +130,26 @@ static void send_publish(const struct session *s, struct actions *out)
                                                 .tail = queued_payload(d->message) });
 }
 
-static void send_release(const struct session *s, struct actions *out)
-{
-    actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBREL,
-                                                .message_id = s->delivery.message_id });
-}
-
-static void delivery_await(struct session *s, enum delivery_phase phase, msec now)
+void delivery_await(struct session *s, enum delivery_phase phase, msec now)
 {
     s->delivery.phase = (uint8_t)phase;
     s->delivery.tries = 0;
     s->delivery.retry_at = now + s->common->limits->retry;
 }
 
-static void begin_register(struct session *s, msec now, struct actions *out)
+void delivery_register(struct session *s, msec now, struct actions *out)
 {
     s->delivery.message_id = next_message_id(s);
     delivery_await(s, DELIVERY_REGISTER, now);
-    send_register(s, out);
+    delivery_send_register(s, out);
 }
 
-static void begin_publish(struct session *s, msec now, struct actions *out)
+void delivery_publish(struct session *s, msec now, struct actions *out)
 {
     uint8_t qos = s->delivery.message->qos;
     s->delivery.message_id = qos > 0 ? next_message_id(s) : 0;
     delivery_await(s, qos == 2 ? DELIVERY_PUBREC : DELIVERY_PUBACK, now);
-    send_publish(s, out);
+    delivery_send_publish(s, out);
     if (qos == 0) /* is over as it leaves */
         delivery_end(s);
 }
@@ -176,7 +170,7 @@ static enum drop undeliverable(struct session *s, const struct queued *q, msec n
     return DROPS;
 }
 
-static void delivery_begin(struct session *s, msec now, struct actions *out)
+void delivery_begin(struct session *s, msec now, struct actions *out)
 {
     struct delivery *d = &s->delivery;
     struct choice c = { 0 };
@@ -188,9 +182,9 @@ static void delivery_begin(struct session *s, msec now, struct actions *out)
     d->topic_id_type = c.topic_id_type;
     d->topic_id = c.topic_id;
     if (c.normal && c.normal->standing == TOPIC_UNCONFIRMED)
-        begin_register(s, now, out);
+        delivery_register(s, now, out);
     else
-        begin_publish(s, now, out);
+        delivery_publish(s, now, out);
 }
 
 static bool may_begin(const struct session *s)
@@ -257,168 +251,4 @@ void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, st
         DROPS) /* not settled: a QoS 1 or 2 message stays with the broker, who has it (SN-SLP-11) */
         actions_drop(out, why);
     deliver_next(s, now, out);
-}
-
-/* ---- the client's answers ----------------------------------------------------------------------------------------- */
-
-static void delivery_done(struct session *s, msec now, struct actions *out)
-{
-    delivery_end(s);
-    deliver_next(s, now, out);
-}
-
-static void delivery_refused(struct session *s, enum drop why, msec now, struct actions *out)
-{
-    delivery_drop(s, why, out);
-    deliver_next(s, now, out);
-}
-
-/* The client is congested: the message stays, everything waits (SN-REG-10, SN-DLV-10). */
-static void delivery_pause(struct session *s, msec now, struct actions *out)
-{
-    s->delivery.phase = DELIVERY_PAUSED;
-    s->delivery.retry_at = now + s->common->limits->wait;
-    awake_finish(s, now, out);
-}
-
-static bool answers(const struct session *s, const struct mqttsn_message *m)
-{
-    return s->delivery.phase != DELIVERY_IDLE && s->delivery.message_id == m->message_id;
-}
-
-void regack_take(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
-{
-    if (!answers(s, m) || s->delivery.phase != DELIVERY_REGISTER) {
-        actions_drop(out, DROP_UNEXPECTED);
-        return;
-    }
-    struct topic *t = registry_find_id(&s->topics.normal, s->delivery.topic_id);
-    if (m->return_code == MQTTSN_CONGESTION) {
-        delivery_pause(s, now, out);
-    } else if (m->return_code != MQTTSN_ACCEPTED || !t) { /* SN-REG-9 */
-        if (t)
-            t->standing = TOPIC_REFUSED;
-        delivery_refused(s, DROP_REFUSED_BY_CLIENT, now, out);
-    } else {
-        t->standing = TOPIC_CONFIRMED;
-        begin_publish(s, now, out);
-        deliver_next(s, now, out);
-    }
-}
-
-/* The client does not know the id: register it again and send the same message anew, once (SN-DLV-9, -15). */
-static void topic_unknown(struct session *s, const struct mqttsn_message *m, msec now,
-                          struct actions *out)
-{
-    struct topic *t = m->topic_id != 0 ? registry_find_id(&s->topics.normal, m->topic_id) : NULL;
-    bool open = answers(s, m) && m->message_id != 0;
-    if (open)
-        t = s->delivery.topic_id_type == MQTTSN_NORMAL
-                ? registry_find_id(&s->topics.normal, s->delivery.topic_id)
-                : NULL;
-    if (t)
-        t->standing = TOPIC_UNCONFIRMED;
-    if (open && t && !s->delivery.repaired) {
-        s->delivery.repaired = true;
-        begin_register(s, now, out);
-    } else if (open) {
-        delivery_refused(s, DROP_REFUSED_BY_CLIENT, now, out);
-    }
-}
-
-void puback_take(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
-{
-    bool published = s->delivery.phase == DELIVERY_PUBACK || s->delivery.phase == DELIVERY_PUBREC;
-    if (m->return_code == MQTTSN_INVALID_TOPIC_ID && (m->message_id == 0 || published)) {
-        topic_unknown(s, m, now, out);
-        return;
-    }
-    if (!answers(s, m) || !published) {
-        actions_drop(out, DROP_UNEXPECTED);
-        return;
-    }
-    if (m->return_code == MQTTSN_CONGESTION) {
-        delivery_pause(s, now, out);
-    } else if (m->return_code != MQTTSN_ACCEPTED) { /* SN-DLV-11 */
-        delivery_refused(s, DROP_REFUSED_BY_CLIENT, now, out);
-    } else if (s->delivery.phase == DELIVERY_PUBACK) {
-        upstream_ack(out, MQTT_PUBACK, s->delivery.message->receipt);
-        delivery_done(s, now, out);
-    }
-}
-
-void pubrec_take(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
-{
-    struct delivery *d = &s->delivery;
-    if (answers(s, m) && d->phase == DELIVERY_PUBREC) {
-        upstream_ack(out, MQTT_PUBREC, d->message->receipt);
-        delivery_await(s, DELIVERY_PUBCOMP, now);
-    }
-    /* also for an id we do not know: it ends the client's wait (SN-DLV-6) */
-    actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBREL, .message_id = m->message_id });
-}
-
-void pubcomp_take(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
-{
-    if (!answers(s, m) || s->delivery.phase != DELIVERY_PUBCOMP) {
-        actions_drop(out, DROP_UNEXPECTED);
-        return;
-    }
-    upstream_ack(out, MQTT_PUBCOMP, s->delivery.message->receipt);
-    delivery_done(s, now, out);
-}
-
-/* ---- again -------------------------------------------------------------------------------------------------------- */
-
-static void send_step(const struct session *s, struct actions *out)
-{
-    switch (s->delivery.phase) {
-    case DELIVERY_REGISTER:
-        send_register(s, out);
-        break;
-    case DELIVERY_PUBACK:
-    case DELIVERY_PUBREC:
-        send_publish(s, out);
-        break;
-    default:
-        send_release(s, out);
-        break;
-    }
-}
-
-/* The client is there again: what is open leaves once more, counted as the first retransmission. */
-void deliver_again(struct session *s, msec now, struct actions *out)
-{
-    struct delivery *d = &s->delivery;
-    if (d->phase == DELIVERY_IDLE || d->phase == DELIVERY_PAUSED)
-        return;
-    d->tries = 1;
-    d->retry_at = now + s->common->limits->retry;
-    send_step(s, out);
-}
-
-/* Retransmissions are used up (SN-RTX-4): an active client may speak again, a woken one sleeps on (SN-SLP-10). */
-static void delivery_exhausted(struct session *s, msec now, struct actions *out)
-{
-    deliver_freeze(s);
-    if (s->state == SESSION_AWAKE)
-        session_enter(s, SESSION_ASLEEP, now, out);
-}
-
-void deliver_retry(struct session *s, msec now, struct actions *out)
-{
-    struct delivery *d = &s->delivery;
-    if (!d->message || now < d->retry_at)
-        return;
-    if (d->phase == DELIVERY_PAUSED) {
-        d->phase = DELIVERY_IDLE;
-        delivery_begin(s, now, out);
-        deliver_next(s, now, out);
-    } else if (d->tries >= s->common->limits->retry_count) {
-        delivery_exhausted(s, now, out);
-    } else {
-        d->tries++;
-        d->retry_at = now + s->common->limits->retry;
-        send_step(s, out);
-    }
 }

@@ -46,13 +46,24 @@ void publish_answered(struct session *s, struct exchange *e, const struct mqtt_p
 void publish_expire(struct session *s, msec now, struct actions *out);
 
 /* session_deliver.c: broker to client */
-handler regack_take, puback_take, pubrec_take, pubcomp_take;
 void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
 void deliver_next(struct session *s, msec now, struct actions *out);
-void deliver_again(struct session *s, msec now, struct actions *out);
-void deliver_retry(struct session *s, msec now, struct actions *out);
 void deliver_freeze(struct session *s);
 void deliver_wipe(struct session *s, struct actions *out);
+void delivery_begin(struct session *s, msec now, struct actions *out);
+void delivery_register(struct session *s, msec now, struct actions *out);
+void delivery_publish(struct session *s, msec now, struct actions *out);
+void delivery_await(struct session *s, enum delivery_phase phase, msec now);
+void delivery_send_register(const struct session *s, struct actions *out);
+void delivery_send_publish(const struct session *s, struct actions *out);
+void delivery_ack(struct actions *out, enum mqtt_type type, uint32_t receipt);
+void delivery_end(struct session *s);
+void delivery_drop(struct session *s, enum drop why, struct actions *out);
+
+/* session_answers.c: what the client says to it, or does not */
+handler regack_take, puback_take, pubrec_take, pubcomp_take;
+void deliver_again(struct session *s, msec now, struct actions *out);
+void deliver_retry(struct session *s, msec now, struct actions *out);
 
 /* session_subscribe.c */
 handler subscribe_ask, unsubscribe_ask;

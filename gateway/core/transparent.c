@@ -33,11 +33,10 @@ static void transparent_message(struct upstream *u, const struct mqtt_packet *p,
     (void)now;
 }
 
-static void transparent_answer(struct upstream *u, struct session *s, const struct mqtt_packet *p,
-                               msec now)
+static void transparent_answer(struct upstream *u, void *owner, const struct mqtt_packet *p, msec now)
 {
     (void)now;
-    upstream_hit(u, s, p);
+    upstream_hit(u, owner, p);
 }
 
 static void transparent_connected(struct upstream *u, const struct mqtt_packet *p, msec now)

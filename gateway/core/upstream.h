@@ -26,9 +26,9 @@ struct strategy {
     /* What a session wants. QoS of a SUBSCRIBE, receipts and so on as in struct mqtt_packet. A DISCONNECT with
      * connect.has_will asks to publish that will first. */
     void (*request)(struct upstream *u, struct session *s, const struct mqtt_packet *p, msec now);
-    /* A message or an answer from the broker, already entered in u->mqtt. */
+    /* A message, or an answer for whoever reserved its packet id, already entered in u->mqtt. */
     void (*message)(struct upstream *u, const struct mqtt_packet *p, msec now);
-    void (*answer)(struct upstream *u, struct session *s, const struct mqtt_packet *p, msec now);
+    void (*answer)(struct upstream *u, void *owner, const struct mqtt_packet *p, msec now);
     void (*connected)(struct upstream *u, const struct mqtt_packet *p, msec now);
     /* PINGRESP came. NULL where nobody waits for it. */
     void (*pong)(struct upstream *u, msec now);

@@ -1,0 +1,177 @@
+/* session_answers.c -- what the client says to a delivery, and what follows when it says nothing (MQTT-SN 1.2, sections
+ * 6.6, 6.10, 6.13; SN-DLV, SN-RTX).
+ *
+ * An acknowledgement takes the one open message a step further or ends it and begins the next. "Congestion" makes
+ * everything wait T_WAIT; "invalid topic id" registers the topic once more. Silence is answered by sending again every
+ * T_RETRY, N_RETRY times; then the message waits until the client shows itself. */
+#include "gateway/core/session_rules.h"
+
+/* ---- the client's answers ----------------------------------------------------------------------------------------- */
+
+static void delivery_done(struct session *s, msec now, struct actions *out)
+{
+    delivery_end(s);
+    deliver_next(s, now, out);
+}
+
+static void delivery_refused(struct session *s, enum drop why, msec now, struct actions *out)
+{
+    delivery_drop(s, why, out);
+    deliver_next(s, now, out);
+}
+
+/* The client is congested: the message stays, everything waits (SN-REG-10, SN-DLV-10). */
+static void delivery_pause(struct session *s, msec now, struct actions *out)
+{
+    s->delivery.phase = DELIVERY_PAUSED;
+    s->delivery.retry_at = now + s->common->limits->wait;
+    awake_finish(s, now, out);
+}
+
+static bool answers(const struct session *s, const struct mqttsn_message *m)
+{
+    return s->delivery.phase != DELIVERY_IDLE && s->delivery.message_id == m->message_id;
+}
+
+void regack_take(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    if (!answers(s, m) || s->delivery.phase != DELIVERY_REGISTER) {
+        actions_drop(out, DROP_UNEXPECTED);
+        return;
+    }
+    struct topic *t = registry_find_id(&s->topics.normal, s->delivery.topic_id);
+    if (m->return_code == MQTTSN_CONGESTION) {
+        delivery_pause(s, now, out);
+    } else if (m->return_code != MQTTSN_ACCEPTED || !t) { /* SN-REG-9 */
+        if (t)
+            t->standing = TOPIC_REFUSED;
+        delivery_refused(s, DROP_REFUSED_BY_CLIENT, now, out);
+    } else {
+        t->standing = TOPIC_CONFIRMED;
+        delivery_publish(s, now, out);
+        deliver_next(s, now, out);
+    }
+}
+
+/* The client does not know the id: register it again and send the same message anew, once (SN-DLV-9, -15). */
+static void topic_unknown(struct session *s, const struct mqttsn_message *m, msec now,
+                          struct actions *out)
+{
+    struct topic *t = m->topic_id != 0 ? registry_find_id(&s->topics.normal, m->topic_id) : NULL;
+    bool open = answers(s, m) && m->message_id != 0;
+    if (open)
+        t = s->delivery.topic_id_type == MQTTSN_NORMAL
+                ? registry_find_id(&s->topics.normal, s->delivery.topic_id)
+                : NULL;
+    if (t)
+        t->standing = TOPIC_UNCONFIRMED;
+    if (open && t && !s->delivery.repaired) {
+        s->delivery.repaired = true;
+        delivery_register(s, now, out);
+    } else if (open) {
+        delivery_refused(s, DROP_REFUSED_BY_CLIENT, now, out);
+    }
+}
+
+void puback_take(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    bool published = s->delivery.phase == DELIVERY_PUBACK || s->delivery.phase == DELIVERY_PUBREC;
+    if (m->return_code == MQTTSN_INVALID_TOPIC_ID && (m->message_id == 0 || published)) {
+        topic_unknown(s, m, now, out);
+        return;
+    }
+    if (!answers(s, m) || !published) {
+        actions_drop(out, DROP_UNEXPECTED);
+        return;
+    }
+    if (m->return_code == MQTTSN_CONGESTION) {
+        delivery_pause(s, now, out);
+    } else if (m->return_code != MQTTSN_ACCEPTED) { /* SN-DLV-11 */
+        delivery_refused(s, DROP_REFUSED_BY_CLIENT, now, out);
+    } else if (s->delivery.phase == DELIVERY_PUBACK) {
+        delivery_ack(out, MQTT_PUBACK, s->delivery.message->receipt);
+        delivery_done(s, now, out);
+    }
+}
+
+void pubrec_take(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    struct delivery *d = &s->delivery;
+    if (answers(s, m) && d->phase == DELIVERY_PUBREC) {
+        delivery_ack(out, MQTT_PUBREC, d->message->receipt);
+        delivery_await(s, DELIVERY_PUBCOMP, now);
+    }
+    /* also for an id we do not know: it ends the client's wait (SN-DLV-6) */
+    actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBREL, .message_id = m->message_id });
+}
+
+void pubcomp_take(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    if (!answers(s, m) || s->delivery.phase != DELIVERY_PUBCOMP) {
+        actions_drop(out, DROP_UNEXPECTED);
+        return;
+    }
+    delivery_ack(out, MQTT_PUBCOMP, s->delivery.message->receipt);
+    delivery_done(s, now, out);
+}
+
+/* ---- again -------------------------------------------------------------------------------------------------------- */
+
+static void send_release(const struct session *s, struct actions *out)
+{
+    actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBREL,
+                                                .message_id = s->delivery.message_id });
+}
+
+static void send_step(const struct session *s, struct actions *out)
+{
+    switch (s->delivery.phase) {
+    case DELIVERY_REGISTER:
+        delivery_send_register(s, out);
+        break;
+    case DELIVERY_PUBACK:
+    case DELIVERY_PUBREC:
+        delivery_send_publish(s, out);
+        break;
+    default:
+        send_release(s, out);
+        break;
+    }
+}
+
+/* The client is there again: what is open leaves once more, counted as the first retransmission. */
+void deliver_again(struct session *s, msec now, struct actions *out)
+{
+    struct delivery *d = &s->delivery;
+    if (d->phase == DELIVERY_IDLE || d->phase == DELIVERY_PAUSED)
+        return;
+    d->tries = 1;
+    d->retry_at = now + s->common->limits->retry;
+    send_step(s, out);
+}
+
+/* Retransmissions are used up (SN-RTX-4): an active client may speak again, a woken one sleeps on (SN-SLP-10). */
+static void delivery_exhausted(struct session *s, msec now, struct actions *out)
+{
+    deliver_freeze(s);
+    if (s->state == SESSION_AWAKE)
+        session_enter(s, SESSION_ASLEEP, now, out);
+}
+
+void deliver_retry(struct session *s, msec now, struct actions *out)
+{
+    struct delivery *d = &s->delivery;
+    if (!d->message || now < d->retry_at)
+        return;
+    if (d->phase == DELIVERY_PAUSED) {
+        d->phase = DELIVERY_IDLE;
+        delivery_begin(s, now, out);
+        deliver_next(s, now, out);
+    } else if (d->tries >= s->common->limits->retry_count) {
+        delivery_exhausted(s, now, out);
+    } else {
+        d->tries++;
+        d->retry_at = now + s->common->limits->retry;
+        send_step(s, out);
+    }
+}

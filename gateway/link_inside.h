@@ -1,0 +1,62 @@
+/* link_inside.h -- what the files of a link share: link.c its life and its failures, link_dial.c how it gets through to the
+ * broker, link_io.c the bytes. Nobody else includes it. */
+#pragma once
+
+#include "config/log.h"
+#include "gateway/link.h"
+
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/queue.h>
+
+enum link_state {
+    LINK_IDLE,     /* not wanted */
+    LINK_WAITING,  /* for the back-off */
+    LINK_DIALLING, /* name, TCP, TLS, CONNACK */
+    LINK_UP,
+    LINK_CLOSING /* DISCONNECT follows when all is answered */
+};
+
+struct link {
+    struct links *links;
+    struct upstream *upstream;
+    const char *name;
+    void *owner;
+    struct bufferevent *bev;
+    struct event timer;
+    enum link_state state;
+    bool dirty, complained;
+    msec armed, since, backoff;
+    TAILQ_ENTRY(link) in_dirty;
+};
+
+struct links {
+    struct event_base *loop;
+    struct evdns_base *dns;
+    struct tls *tls;
+    const struct config_broker *settings;
+    const struct link_events *events;
+    msec answer_timeout;
+    msec linger;
+    int open; /* links that are not idle */
+    struct log_limit complaints;
+    msec dial_interval, next_dial; /* links dialled again one after the other */
+    TAILQ_HEAD(, link) dirty;
+};
+
+/* ---- link.c ---- */
+void link_enter(struct link *l, enum link_state next, msec now);
+void link_arm(struct link *l, msec now);
+
+/* The transport is gone or of no use: says so once, tells the owner, and dials again later. `code`: of CONNACK, or 0. */
+void link_failed(struct link *l, const char *what, const char *remedy, uint8_t code);
+void link_drop_transport(struct link *l);
+
+/* ---- link_io.c ---- */
+void link_read(struct bufferevent *bev, void *link); /* bufferevent's callbacks */
+void link_written(struct bufferevent *bev, void *link);
+void link_write_out(struct link *l);
+
+/* Without DISCONNECT the broker would publish the will. */
+void link_say_goodbye(struct link *l, msec now);

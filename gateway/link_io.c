@@ -1,0 +1,149 @@
+/* link_io.c -- the bytes of one connection to the broker.
+ *
+ * Reading goes through the bufferevent's input, packet by packet. Writing of plain TCP goes straight to the socket at
+ * the end of the turn, and only what the socket does not take goes to the bufferevent: that saves two system calls a
+ * turn, and one write carries all packets of it. */
+#include "gateway/clock.h"
+#include "gateway/link_inside.h"
+#include "gateway/tls.h"
+
+#include <event2/buffer.h>
+#include <sys/socket.h>
+
+static const char *const connack_texts[] = {
+    "accepted",
+    "refused: it does not speak MQTT 3.1.1",
+    "refused: it does not accept this client id",
+    "refused: the server is unavailable",
+    "refused: wrong user name or password",
+    "refused: not authorized",
+};
+
+static void link_refused(struct link *l, uint8_t code)
+{
+    const char *remedy =
+        code == 4 || code == 5
+            ? "check broker.username and broker.password_file, or the broker's access list"
+        : code == 2 ? "choose another gateway.name or client id"
+                    : "look at the broker's log";
+    link_failed(l, connack_texts[code < 6 ? code : 3], remedy, code);
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------------------ */
+
+static void link_accepted(struct link *l, msec now)
+{
+    link_enter(l, LINK_UP, now);
+    l->complained = false;
+    l->links->events->up(l->links->events->context, l);
+}
+
+/* One whole packet. False: the connection is gone. */
+static bool link_packet(struct link *l, struct span frame, msec now)
+{
+    struct mqtt_packet p;
+    uint8_t refused = 0;
+    enum mqtt_error e = mqtt_decode(frame, &p);
+    if (e != MQTT_OK || !upstream_hear(l->upstream, &p, now, &refused)) {
+        link_failed(l, e != MQTT_OK ? mqtt_strerror(e) : "it sent a packet out of order",
+                    "it is not a proper MQTT 3.1.1 broker, or something between us changes bytes", 0);
+        return false;
+    }
+    if (refused != 0) {
+        link_refused(l, refused);
+        return false;
+    }
+    if (p.type == MQTT_CONNACK)
+        link_accepted(l, now);
+    l->links->events->heard(l->links->events->context, l);
+    return true;
+}
+
+/* The packets that lie whole in the first piece of the input; 0 when a packet goes beyond it. */
+static size_t packets_in(struct link *l, struct span bytes, msec now, bool *gone)
+{
+    size_t done = 0, total = 0;
+    while (done < bytes.len && !*gone) {
+        struct span rest = span_of(bytes.at + done, bytes.len - done);
+        enum mqtt_error e = mqtt_frame_len(rest, &total);
+        if (e == MQTT_INCOMPLETE || (e == MQTT_OK && total > rest.len))
+            break;
+        if (e != MQTT_OK) {
+            link_failed(l, mqtt_strerror(e), "it is not an MQTT broker", 0);
+            *gone = true;
+        } else {
+            *gone = !link_packet(l, span_of(rest.at, total), now);
+            done += total;
+        }
+    }
+    return done;
+}
+
+void link_read(struct bufferevent *bev, void *arg)
+{
+    struct link *l = arg;
+    struct evbuffer *input = bufferevent_get_input(bev);
+    msec now = clock_now();
+    bool gone = false;
+    for (size_t len = evbuffer_get_length(input); len > 0 && !gone; len = evbuffer_get_length(input)) {
+        size_t piece = evbuffer_get_contiguous_space(input);
+        size_t done =
+            packets_in(l, span_of(evbuffer_pullup(input, (ev_ssize_t)piece), piece), now, &gone);
+        if (gone)
+            return;
+        if (done > 0) {
+            evbuffer_drain(input, done);
+            continue;
+        }
+        if (piece == len)
+            break; /* the rest of the packet is not here yet */
+        if (!evbuffer_pullup(input, -1))
+            break;
+    }
+    link_touch(l);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------------------ */
+
+/* Straight to the socket, as long as nothing waits in the bufferevent before it. */
+static size_t write_now(struct link *l, struct span bytes)
+{
+    if (l->links->tls || l->upstream->waiting > 0 || bytes.len == 0)
+        return 0;
+    ssize_t n = send(bufferevent_getfd(l->bev), bytes.at, bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return n > 0 ? (size_t)n : 0; /* an error shows again when the bufferevent writes */
+}
+
+void link_write_out(struct link *l)
+{
+    enum { KEEP = 1024 };
+    struct buffer *out = &l->upstream->mqtt.out;
+    struct span bytes = buffer_span(out);
+    size_t keep =
+        l->owner ? KEEP : SIZE_MAX; /* the shared one is busy, of the others there are thousands */
+    if (!l->bev || bytes.len == 0)
+        return;
+    size_t written = write_now(l, bytes);
+    if (written < bytes.len) {
+        bufferevent_write(l->bev, bytes.at + written, bytes.len - written);
+        l->upstream->waiting = evbuffer_get_length(bufferevent_get_output(l->bev));
+    }
+    buffer_consume(out, bytes.len, keep);
+}
+
+void link_say_goodbye(struct link *l, msec now)
+{
+    struct mqtt_client *c = &l->upstream->mqtt;
+    if (c->state != MQTT_CLIENT_ONLINE)
+        return;
+    (void)mqtt_client_send(c, &(struct mqtt_packet){ .type = MQTT_DISCONNECT }, now);
+    link_write_out(l);
+    c->state = MQTT_CLIENT_OFFLINE;
+}
+
+void link_written(struct bufferevent *bev, void *arg)
+{
+    struct link *l = arg;
+    l->upstream->waiting = evbuffer_get_length(bufferevent_get_output(bev));
+    link_touch(l);
+}
