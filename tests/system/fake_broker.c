@@ -4,8 +4,6 @@
  * the test asks for it. */
 #include "tests/system/fake_broker.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,13 +24,7 @@ struct fake_broker *fake_broker_open(struct scene *s)
 {
     struct fake_broker *b = calloc(1, sizeof *b);
     assert_non_null(b);
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof a;
-    b->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(b->listener, (struct sockaddr *)&a, sizeof a), 0);
-    assert_int_equal(listen(b->listener, FAKE_LINKS), 0);
-    assert_int_equal(getsockname(b->listener, (struct sockaddr *)&a, &len), 0);
-    b->port = ntohs(a.sin_port);
+    b->listener = scene_listens(&b->port);
     snprintf(b->url, sizeof b->url, "mqtt://127.0.0.1:%u", b->port);
     scene_keeps(s, b, close_fake);
     return b;

@@ -182,7 +182,7 @@ static void a_port_in_use_is_said_and_tried_again(struct scene *s) /* issue: bad
     snprintf(expected, sizeof expected, "127.0.0.1:%u", port);
     broker_start(s, (struct broker_options){ 0 });
     struct gateway *g = gateway_start(s, (struct settings){ .radios = radios });
-    const char *line = gateway_logs(g, "in use");
+    const char *line = gateway_logs(g, "another program has this port");
     bool named = strstr(line, "radio lan") && strstr(line, expected);
     close(other);
     assert_true(named);

@@ -109,13 +109,21 @@ void scene_runs(const char *const argv[])
     assert_int_equal(status, 0);
 }
 
-uint16_t scene_free_port(void)
+int scene_listens(uint16_t *port)
 {
     struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
     socklen_t len = sizeof a;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(fd, SOMAXCONN), 0);
     assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    close(fd);
-    return ntohs(a.sin_port);
+    *port = ntohs(a.sin_port);
+    return fd;
+}
+
+uint16_t scene_free_port(void)
+{
+    uint16_t port;
+    close(scene_listens(&port));
+    return port;
 }

@@ -73,5 +73,8 @@ char *scene_reads(const char *path);
 /* Runs a command to its end; fails the test unless it exits with 0. */
 void scene_runs(const char *const argv[]);
 
+/* A TCP socket that listens on a free port of 127.0.0.1. */
+int scene_listens(uint16_t *port);
+
 /* A TCP and UDP port of 127.0.0.1 that nobody uses now. */
 uint16_t scene_free_port(void);

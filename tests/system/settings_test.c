@@ -27,7 +27,7 @@ static bool names_all_mistakes(const char *log)
 {
     return has(log, "gateway.yaml:1:") && has(log, "gateway.yaml:4:1: ") &&
            has(log, "gateway.yaml:5:") && has(log, "\"transparent\"") && has(log, "predefind") &&
-           has(log, "http://");
+           has(log, "mqtt://host:1883");
 }
 
 static void a_run_with_mistakes_names_them_all_and_exits_with_78(struct scene *s)
