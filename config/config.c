@@ -141,8 +141,8 @@ void config_free(struct config *c)
 
 const struct config_client *config_client(const struct config *c, const char *client_id)
 {
-    for (const struct config_client *row = c->clients; row < c->clients + c->client_count; row++)
-        if (fnmatch(row->match, client_id, 0) == 0)
-            return row;
+    for (size_t i = 0; i < c->client_count; i++)
+        if (fnmatch(c->clients[i].match, client_id, 0) == 0)
+            return &c->clients[i];
     return &c->default_client;
 }

@@ -86,11 +86,13 @@ void config_mistakes_print(struct mistakes *m, const char *first_file, FILE *out
 {
     if (m->count > 0)
         qsort_r(m->at, m->count, sizeof *m->at, by_mistake, &first_file);
-    for (const struct mistake *i = m->at; i < m->at + m->count; i++)
-        if (i->place.line == 0)
-            fprintf(out, "%s: %s\n", i->place.file, i->text);
+    for (size_t i = 0; i < m->count; i++) {
+        const struct place *p = &m->at[i].place;
+        if (p->line == 0)
+            fprintf(out, "%s: %s\n", p->file, m->at[i].text);
         else
-            fprintf(out, "%s:%u:%u: %s\n", i->place.file, i->place.line, i->place.column, i->text);
+            fprintf(out, "%s:%u:%u: %s\n", p->file, p->line, p->column, m->at[i].text);
+    }
     config_mistakes_clear(m);
 }
 

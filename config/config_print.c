@@ -88,12 +88,14 @@ static void write_word(const struct option *o, uint64_t index, FILE *out)
     fprintf(out, "%.*s", (int)strcspn(word, "|"), word);
 }
 
-static void write_endpoint(const struct config_endpoint *e, FILE *out)
+/* A group without a port of its own takes that of listen, which may be the system's choice: it is left out again. */
+static void write_endpoint(const struct config_endpoint *e, bool with_port, FILE *out)
 {
-    if (!e->host)
-        fputs("\"\"", out);
-    else
-        fprintf(out, strchr(e->host, ':') ? "\"[%s]:%u\"" : "\"%s:%u\"", e->host, e->port);
+    bool six = e->host && strchr(e->host, ':');
+    fprintf(out, six ? "\"[%s]" : "\"%s", e->host ? e->host : "");
+    if (with_port)
+        fprintf(out, ":%u", e->port);
+    fputc('"', out);
 }
 
 static void write_filters(const struct option *o, const uint8_t *fields, FILE *out)
@@ -111,6 +113,7 @@ static void write_filters(const struct option *o, const uint8_t *fields, FILE *o
 static void write_value(const struct option *o, const uint8_t *fields, FILE *out)
 {
     const uint8_t *field = fields + o->at;
+    const struct config_endpoint *endpoint;
     switch (o->type) {
     case OPTION_COUNT:
     case OPTION_DURATION:
@@ -126,7 +129,8 @@ static void write_value(const struct option *o, const uint8_t *fields, FILE *out
         break;
     case OPTION_LISTEN:
     case OPTION_GROUP:
-        write_endpoint((const struct config_endpoint *)(const void *)field, out);
+        endpoint = (const struct config_endpoint *)(const void *)field;
+        write_endpoint(endpoint, o->type == OPTION_LISTEN || endpoint->port > 0, out);
         break;
     case OPTION_FILTERS:
         write_filters(o, fields, out);
@@ -195,7 +199,8 @@ static void print_topics(const struct settings *s, FILE *out)
 {
     const char *client = "";
     fprintf(out, s->topics.count > 0 ? "\ntopics:\n" : "\ntopics: {}\n");
-    for (const struct topic_row *row = s->topics.at; row < s->topics.at + s->topics.count; row++) {
+    for (size_t i = 0; i < s->topics.count; i++) {
+        const struct topic_row *row = &s->topics.at[i];
         if (strcmp(client, row->topic.client) != 0) {
             client = row->topic.client;
             fputs("  ", out);
