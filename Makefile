@@ -1,5 +1,5 @@
-# mqttsn-gateway -- one file, not recursive. Everything built lands in build/; `make help` lists the targets, V=1 shows the
-# commands.
+# mqttsn-gateway -- one file, not recursive. Everything built lands in build/; `make help` lists the targets,
+# V=1 shows the commands.
 #
 # A fresh Debian has neither compiler nor pkg-config, so what the goals need is installed first and the rest runs in a
 # second make: nothing here may ask pkg-config before a recipe does.
@@ -49,6 +49,7 @@ PURE_LIB := $(BUILD)/libpure.a
 SHELL_LIB := $(BUILD)/libshell.a
 TOOL_LIB := $(BUILD)/libtool.a
 SYSTEM_LIB := $(BUILD)/libsystem.a
+STAGE_LIB := $(BUILD)/libstage.a
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_TESTS) $(SYSTEM_TESTS))
 REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZERS))
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
@@ -75,6 +76,7 @@ $(PURE_LIB): $(call objects,$(PURE))
 $(SHELL_LIB): $(call objects,$(SHELL_SRC))
 $(TOOL_LIB): $(call objects,$(TOOL_SRC))
 $(SYSTEM_LIB): $(call objects,$(filter-out $(SYSTEM_TESTS),$(wildcard tests/system/*.c)))
+$(STAGE_LIB): $(call objects,$(filter-out $(UNIT_TESTS),$(wildcard tests/gateway/core/*.c)))
 $(BUILD)/%.a: $(BUILD)/sources
 	@rm -f $@; ar rcs $@ $(filter %.o,$^)
 
@@ -90,6 +92,10 @@ $(BUILD)/%_test: $(BUILD)/obj/%_test.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
 	$(call say,link $@)
 	$(Q)$(LINK) $^ $(LIBS) $(TEST_LIBS)
 $(BUILD)/tests/system/%_test: $(BUILD)/obj/tests/system/%_test.o $(SYSTEM_LIB) $(PURE_LIB)
+	@mkdir -p $(@D)
+	$(call say,link $@)
+	$(Q)$(LINK) $^ $(LIBS) $(TEST_LIBS)
+$(BUILD)/tests/gateway/core/%_test: $(BUILD)/obj/tests/gateway/core/%_test.o $(STAGE_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(call say,link $@)
 	$(Q)$(LINK) $^ $(LIBS) $(TEST_LIBS)
