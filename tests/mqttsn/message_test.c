@@ -154,6 +154,9 @@ static void unused_flags_are_kept_aside_and_not_sent(void **state) /* SN-FRM-6 *
     assert_int_equal(m.flags, 0xFF);
     assert_true(m.will && m.clean);
     assert_true(!m.dup && !m.retain && m.qos == 0 && m.topic_id_type == 0);
+    m.dup = m.retain = true;
+    m.qos = 2;
+    m.topic_id_type = MQTTSN_SHORT;
     encodes_to(&m, "0a040c01003c6e6f6465");
 }
 
