@@ -169,7 +169,7 @@ static void on_down(void *context, struct link *l, bool was_up, uint8_t code)
     struct gateway *g = context;
     struct own *o = link_owner(l);
     g->metrics.counts[METRIC_broker_losses] += was_up;
-    if (!o || !o->peer || was_up)
+    if (!o || !o->peer)
         return;
     struct session *s = peer_session(o->peer);
     struct mqtt_packet refused = { .type = MQTT_CONNACK, .code = code > 0 ? code : UNAVAILABLE };

@@ -10,6 +10,10 @@
 #include <event2/buffer.h>
 #include <sys/socket.h>
 
+enum {
+    PACKET_MAX = 16 << 20
+}; /* octets from the broker: bounds what one connection can make us hold */
+
 static const char *const connack_texts[] = {
     "accepted",
     "refused: it does not speak MQTT 3.1.1",
@@ -66,10 +70,11 @@ static size_t packets_in(struct link *l, struct span bytes, msec now, bool *gone
     while (done < bytes.len && !*gone) {
         struct span rest = span_of(bytes.at + done, bytes.len - done);
         enum mqtt_error e = mqtt_frame_len(rest, &total);
-        if (e == MQTT_INCOMPLETE || (e == MQTT_OK && total > rest.len))
+        if (e == MQTT_INCOMPLETE || (e == MQTT_OK && total > rest.len && total <= PACKET_MAX))
             break;
-        if (e != MQTT_OK) {
-            link_failed(l, mqtt_strerror(e), "it is not an MQTT broker", 0);
+        if (e != MQTT_OK || total > PACKET_MAX) {
+            link_failed(l, e != MQTT_OK ? mqtt_strerror(e) : "it sent a packet of more than 16 MiB",
+                        "it is not an MQTT broker, or somebody publishes what no radio can carry", 0);
             *gone = true;
         } else {
             *gone = !link_packet(l, span_of(rest.at, total), now);

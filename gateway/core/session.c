@@ -323,6 +323,13 @@ void session_broker(struct session *s, const struct mqtt_packet *p, msec now, st
     set_deadline(s);
 }
 
+/* A stored session that nobody came back for (SN-SES-8). */
+static void session_expire(struct session *s, struct actions *out)
+{
+    deliver_wipe(s, out);
+    actions_forget(out);
+}
+
 void session_tick(struct session *s, msec now, struct actions *out)
 {
     free_spent(s);
@@ -332,7 +339,7 @@ void session_tick(struct session *s, msec now, struct actions *out)
         else if (STATES_CONNECTING >> s->state & 1U)
             connect_retry(s, now, out);
         else
-            actions_forget(out);
+            session_expire(s, out);
     } else {
         subscribe_expire(s, now, out);
         publish_expire(s, now, out);

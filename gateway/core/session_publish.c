@@ -155,6 +155,14 @@ static void publish_acknowledged(struct session *s, const struct mqttsn_message 
                                                  .payload = m->tail });
 }
 
+/* A short name that is none, or the reserved type: no registration could cure that. */
+static bool names_nothing(const struct mqttsn_message *m, struct actions *out)
+{
+    return m->topic_id_type == MQTTSN_RESERVED ||
+           (m->topic_id_type == MQTTSN_SHORT &&
+            !topic_name_valid(session_short_name(m->topic_id, out)));
+}
+
 void publish_accept(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
 {
     enum drop why = DROP_INVALID_TOPIC;
@@ -167,7 +175,7 @@ void publish_accept(struct session *s, const struct mqttsn_message *m, msec now,
         refuse(s, m, DROP_FORBIDDEN, now, out);
         return;
     }
-    if (m->qos == 0 && m->topic_id_type == MQTTSN_RESERVED) { /* SN-FRM-7 */
+    if (m->qos == 0 && names_nothing(m, out)) { /* SN-FRM-7, SN-TOP-7 */
         actions_drop(out, DROP_INVALID_TOPIC);
         return;
     }

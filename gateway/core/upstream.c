@@ -119,7 +119,8 @@ void upstream_forward(struct upstream *u, const struct mqtt_packet *p, msec now)
     }
 }
 
-/* Nobody waits for the answer, but it is kept until the broker has it. */
+/* Nobody waits for the answer, but it is kept until the broker has it. While the broker is away only what wants an
+ * answer is kept, so a will of QoS 0 wants one too. */
 void upstream_publish_will(struct upstream *u, const struct mqtt_will *will, msec now)
 {
     struct mqtt_packet p = { .type = MQTT_PUBLISH,
@@ -127,9 +128,11 @@ void upstream_publish_will(struct upstream *u, const struct mqtt_will *will, mse
                              .retain = will->retain,
                              .topic = will->topic,
                              .payload = will->message };
-    if (will->qos > 0)
+    if (p.qos == 0 && u->mqtt.state != MQTT_CLIENT_ONLINE)
+        p.qos = 1;
+    if (p.qos > 0)
         p.packet_id = mqtt_client_reserve(&u->mqtt, NULL);
-    if (will->qos == 0 || p.packet_id != 0)
+    if (p.qos == 0 || p.packet_id != 0)
         upstream_forward(u, &p, now);
 }
 
