@@ -8,7 +8,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Printed settings that need files would need them again from another folder; those inputs are not printed. */
+/* Both are read in the working folder, so the files that the first names are there for the second as well. */
 static void print_and_read_again(const struct config *c, FILE *mistakes)
 {
     char *text = NULL;
