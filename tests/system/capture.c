@@ -34,7 +34,8 @@ static void append(const struct scene *s, const char *how, const void *bytes, si
     FILE *f = fopen(path, how);
     assert_non_null(f);
     fwrite(bytes, 1, len, f);
-    fwrite(rest.at, 1, rest.len, f);
+    if (rest.len > 0)
+        fwrite(rest.at, 1, rest.len, f);
     assert_int_equal(fclose(f), 0);
 }
 
