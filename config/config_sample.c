@@ -95,9 +95,10 @@ void config_print_sample(FILE *out)
 {
     struct option_range options = config_options(SCOPE_ROOT);
     const char *before = NULL;
-    fputs("# Settings of mqttsn-gateway. Every setting has a default, shown here, or an example where the default is\n"
-          "# nothing; to set one, take away the '#' before its key. Durations: \"500ms\" \"30s\" \"5m\" \"1h\" \"7d\";\n"
-          "# sizes: \"512B\" \"64KiB\" \"16MiB\" \"1GiB\". After a change: `mqttsn-gateway --check`, then reload the service.\n"
+    fputs("# Settings of mqttsn-gateway. Every setting has a default, shown here, or an example where\n"
+          "# the default is nothing; to set one, take away the '#' before its key.\n"
+          "# Durations: \"500ms\" \"30s\" \"5m\" \"1h\" \"7d\"; sizes: \"512B\" \"64KiB\" \"16MiB\" \"1GiB\".\n"
+          "# After a change: `mqttsn-gateway --check`, then reload the service.\n"
           "\n",
           out);
     for (const struct option *o = options.first; o < options.first + options.count; o++) {

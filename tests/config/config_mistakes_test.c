@@ -1,4 +1,4 @@
-/* config_mistakes_test.c -- settings that are wrong: every kind of mistake, word for word, and all of them in one run. */
+/* config_mistakes_test.c -- settings that are wrong: every kind of mistake, word for word, and all in one run. */
 #include "tests/config/config_scene.h"
 
 struct wrong {
@@ -187,8 +187,8 @@ static void addresses_must_be_addresses(void **state)
           "g.yaml:1:19: radios[].listen: \"::1:1883\" needs brackets around IPv6, "
           "and only there: \"[::]:1883\"\n" },
         { "admin: {listen: \"127.0.0.1:65536\"}\n",
-          "g.yaml:1:17: admin.listen: \"127.0.0.1:65536\" is not an address and port, write it like \"0.0.0.0:1883\" or "
-          "\"[::]:1883\"\n" },
+          "g.yaml:1:17: admin.listen: \"127.0.0.1:65536\" is not an address and port, write it like "
+          "\"0.0.0.0:1883\" or \"[::]:1883\"\n" },
         { "radios: [{multicast: 10.0.0.1}]\n",
           "g.yaml:1:22: radios[].multicast: \"10.0.0.1\" is not a multicast group, write it like \"239.192.0.50\", "
           "\"239.192.0.50:1883\" or \"[ff05::50]:1883\"\n" },
