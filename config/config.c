@@ -1,9 +1,9 @@
 /* config.c -- the settings: read, checked, complete, or not at all.
  *
  * A run goes through four steps: defaults from the option table, the settings file over them (config_yaml and
- * config_read), the table of topic ids (config_topics), and what must fit together (config_check). Each step reports what is wrong
- * and carries on, so one run shows every mistake; settings come out only when there was none. The struct given away is
- * the first member of a larger one that also knows where every value came from, for --print-config. */
+ * config_read), the table of topic ids (config_topics), and what must fit together (config_check). Each step reports
+ * what is wrong and carries on, so one run shows every mistake; settings come out only when there was none. The struct
+ * given away is the first member of a larger one that also knows where every value came from, for --print-config. */
 #include "config/config_internal.h"
 
 #include <assert.h>
