@@ -121,7 +121,7 @@ static void route_connect(struct gateway *g, const struct address *from,
                           const struct mqttsn_message *m, msec now)
 {
     const struct config_client *row;
-    char id[1024] = "";
+    char id[1025] = "";
     size_t len = m->tail.len < sizeof id - 1 ? m->tail.len : sizeof id - 1;
     memcpy(id, m->tail.len > 0 ? m->tail.at : (const uint8_t *)"", len);
     const struct access *access = adopted_access(g->adopted, id, &row);

@@ -137,7 +137,7 @@ static void try_to_close(struct link *l, msec now)
 {
     struct mqtt_client *c = &l->upstream->mqtt;
     bool late = now >= l->since + l->links->linger;
-    if (c->state == MQTT_CLIENT_ONLINE && c->flight_count > 0 && !late)
+    if (c->state == MQTT_CLIENT_ONLINE && c->flights.count > 0 && !late)
         return;
     link_say_goodbye(l, now);
     if (l->upstream->waiting > 0 && !late)

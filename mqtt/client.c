@@ -1,16 +1,15 @@
 /* client.c -- the client side of one MQTT 3.1.1 connection, without the connection.
  *
- * Requests of ours that want an answer are "flights", kept encoded until the broker has answered to the end; after a
- * reconnect they leave again in their old order (MQTT-4.4.0-1, MQTT-4.6.0-1), never on a timer. Messages of the broker
- * that want an acknowledgement are "arrivals"; they are acknowledged in order of arrival (MQTT-4.6.0-2, -3), each when
- * its last receiver has taken it: arrivals.c. The flights are a direct-mapped table: two ids that differ in a small table differ in
- * a larger one too, so it grows without collisions. */
+ * Requests of ours that want an answer are "flights" (flights.c), kept encoded until the broker has answered to the end;
+ * after a reconnect they leave again in their old order (MQTT-4.4.0-1, MQTT-4.6.0-1), never on a timer. Messages of the
+ * broker that want an acknowledgement are "arrivals" (arrivals.c); they are acknowledged in order of arrival
+ * (MQTT-4.6.0-2, -3), each when its last receiver has taken it. */
 #include "mqtt/client.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-enum { FLIGHTS_FIRST = 4, FLIGHTS_MAX = 65536, OUT_KEEP = 1024 };
+enum { OUT_KEEP = 1024 };
 
 void mqtt_client_init(struct mqtt_client *c, msec keep_alive, msec answer_timeout)
 {
@@ -19,13 +18,12 @@ void mqtt_client_init(struct mqtt_client *c, msec keep_alive, msec answer_timeou
 
 void mqtt_client_clear(struct mqtt_client *c)
 {
-    for (size_t i = 0; i < c->flight_room; i++)
-        free(c->flights[i].packet);
-    free(c->flights);
+    flights_clear(&c->flights);
     arrivals_clear(&c->arrivals);
     buffer_clear(&c->out);
     *c = (struct mqtt_client){ .keep_alive = c->keep_alive,
                                .answer_timeout = c->answer_timeout,
+                               .flights = { .last_packet_id = c->flights.last_packet_id },
                                .arrivals = { .last_receipt = c->arrivals.last_receipt } };
 }
 
@@ -65,89 +63,21 @@ static void put_ack(struct mqtt_client *c, enum mqtt_type type, uint16_t packet_
 
 /* ---- flights ------------------------------------------------------------------------------------------------------ */
 
-static struct flight *flight_slot(const struct mqtt_client *c, uint16_t packet_id)
-{
-    return c->flight_room > 0 ? &c->flights[packet_id & (c->flight_room - 1)] : NULL;
-}
-
-static struct flight *flight_find(const struct mqtt_client *c, uint16_t packet_id)
-{
-    struct flight *f = flight_slot(c, packet_id);
-    return f && f->state != FLIGHT_FREE && f->packet_id == packet_id ? f : NULL;
-}
-
-static void flight_end(struct mqtt_client *c, struct flight *f)
-{
-    c->flight_bytes -= f->packet_len;
-    c->flight_count--;
-    free(f->packet);
-    *f = (struct flight){ 0 };
-}
-
-static bool flights_enlarge(struct mqtt_client *c)
-{
-    size_t room = c->flight_room > 0 ? c->flight_room * 2 : FLIGHTS_FIRST;
-    struct flight *old = c->flights,
-                  *larger = room <= FLIGHTS_MAX ? calloc(room, sizeof *larger) : NULL;
-    if (!larger)
-        return false;
-    for (size_t i = 0; i < c->flight_room; i++)
-        if (old[i].state != FLIGHT_FREE)
-            larger[old[i].packet_id & (room - 1)] = old[i];
-    free(old);
-    c->flights = larger;
-    c->flight_room = room;
-    return true;
-}
-
-/* Tables stay at most half full, so that a free slot is near. */
 uint16_t mqtt_client_reserve(struct mqtt_client *c, void *owner)
 {
-    if (c->flight_count * 2 >= c->flight_room && !flights_enlarge(c) &&
-        c->flight_count + 1 >= c->flight_room)
-        return 0;
-    for (;;) {
-        uint16_t id = ++c->next_packet_id;
-        struct flight *f = flight_slot(c, id);
-        if (id == 0 || f->state != FLIGHT_FREE)
-            continue;
-        *f = (struct flight){ .owner = owner, .packet_id = id, .state = FLIGHT_RESERVED };
-        c->flight_count++;
-        return id;
-    }
+    return flights_reserve(&c->flights, owner);
 }
 
 void mqtt_client_unreserve(struct mqtt_client *c, uint16_t packet_id)
 {
-    struct flight *f = flight_find(c, packet_id);
+    struct flight *f = flights_find(&c->flights, packet_id);
     if (f && f->state == FLIGHT_RESERVED)
-        flight_end(c, f);
+        flights_end(&c->flights, f);
 }
 
 void mqtt_client_orphan(struct mqtt_client *c, const void *owner)
 {
-    for (size_t i = 0; i < c->flight_room; i++)
-        if (c->flights[i].state != FLIGHT_FREE && c->flights[i].owner == owner)
-            c->flights[i].owner = NULL;
-}
-
-static bool flight_keep(struct mqtt_client *c, struct flight *f, const struct mqtt_packet *p)
-{
-    size_t len = mqtt_encoded_len(p);
-    uint8_t *copy = malloc(len);
-    if (!copy)
-        return false;
-    struct writer w = writer_of(copy, len);
-    if (mqtt_encode(p, &w) != MQTT_OK) {
-        free(copy);
-        return false;
-    }
-    f->packet = copy;
-    f->packet_len = (uint32_t)len;
-    f->order = c->next_order++;
-    f->state = p->type == MQTT_PUBLISH && p->qos == 2 ? FLIGHT_PUBREC : FLIGHT_ANSWER;
-    c->flight_bytes += len;
-    return true;
+    flights_orphan(&c->flights, owner);
 }
 
 bool mqtt_client_send(struct mqtt_client *c, const struct mqtt_packet *p, msec now)
@@ -155,10 +85,10 @@ bool mqtt_client_send(struct mqtt_client *c, const struct mqtt_packet *p, msec n
     bool online = c->state == MQTT_CLIENT_ONLINE;
     if (p->type == MQTT_DISCONNECT || (p->type == MQTT_PUBLISH && p->qos == 0))
         return online && put_packet(c, p, now);
-    struct flight *f = flight_find(c, p->packet_id);
+    struct flight *f = flights_find(&c->flights, p->packet_id);
     assert(f && f->state == FLIGHT_RESERVED);
-    if (!flight_keep(c, f, p)) {
-        flight_end(c, f);
+    if (!flights_keep(&c->flights, f, p)) {
+        flights_end(&c->flights, f);
         return false;
     }
     return !online || put(c, span_of(f->packet, f->packet_len), now);
@@ -166,7 +96,7 @@ bool mqtt_client_send(struct mqtt_client *c, const struct mqtt_packet *p, msec n
 
 void mqtt_client_release(struct mqtt_client *c, uint16_t packet_id, msec now)
 {
-    struct flight *f = flight_find(c, packet_id);
+    struct flight *f = flights_find(&c->flights, packet_id);
     if (f && f->state == FLIGHT_PUBREC)
         f->state = FLIGHT_PUBREC_REL;
     if (!f || f->state != FLIGHT_HELD)
@@ -194,7 +124,7 @@ static enum mqtt_event flight_received(struct mqtt_client *c, struct flight *f, 
 static enum mqtt_event flight_answered(struct mqtt_client *c, const struct mqtt_packet *p, msec now,
                                        void **owner)
 {
-    struct flight *f = flight_find(c, p->packet_id);
+    struct flight *f = flights_find(&c->flights, p->packet_id);
     if (!f) {
         if (p->type == MQTT_PUBREC)
             put_ack(c, MQTT_PUBREL, p->packet_id, now);
@@ -209,17 +139,11 @@ static enum mqtt_event flight_answered(struct mqtt_client *c, const struct mqtt_
                     (p->type == MQTT_PUBACK && f->state == FLIGHT_PUBREC);
     if (!expected)
         return MQTT_EVENT_NONE;
-    flight_end(c, f);
+    flights_end(&c->flights, f);
     return *owner ? MQTT_EVENT_ANSWER : MQTT_EVENT_NONE;
 }
 
 /* ---- after a reconnect -------------------------------------------------------------------------------------------- */
-
-static int by_order(const void *a, const void *b)
-{
-    uint32_t x = (*(struct flight *const *)a)->order, y = (*(struct flight *const *)b)->order;
-    return x < y ? -1 : x > y;
-}
 
 /* `known`: the broker kept our session. If not, what it had only received (HELD) is lost there: send it as new. */
 static void flight_again(struct mqtt_client *c, struct flight *f, bool known, msec now)
@@ -240,16 +164,9 @@ static void flight_again(struct mqtt_client *c, struct flight *f, bool known, ms
 
 static void flights_again(struct mqtt_client *c, bool known, msec now)
 {
-    struct flight **list =
-        c->flight_count > 0 ? malloc(c->flight_count * sizeof(struct flight *)) : NULL;
-    size_t n = 0;
-    if (!list)
-        return;
-    for (size_t i = 0; i < c->flight_room; i++)
-        if (c->flights[i].state != FLIGHT_FREE)
-            list[n++] = &c->flights[i];
-    qsort(list, n, sizeof(struct flight *), by_order);
-    for (size_t i = 0; i < n; i++)
+    size_t count;
+    struct flight **list = flights_in_order(&c->flights, &count);
+    for (size_t i = 0; i < count; i++)
         flight_again(c, list[i], known, now);
     free(list);
 }

@@ -7,6 +7,7 @@
 
 #include "mqtt/arrivals.h"
 #include "mqtt/buffer.h"
+#include "mqtt/flights.h"
 
 typedef uint64_t msec; /* milliseconds on a monotonic clock */
 #define MSEC_NEVER UINT64_MAX
@@ -15,26 +16,6 @@ enum mqtt_client_state {
     MQTT_CLIENT_OFFLINE,
     MQTT_CLIENT_CONNECTING, /* CONNECT is in `out`, CONNACK not here yet */
     MQTT_CLIENT_ONLINE
-};
-
-enum flight_state {
-    FLIGHT_FREE,
-    FLIGHT_RESERVED, /* the id is given away, the packet did not come yet */
-    FLIGHT_ANSWER,   /* waits for PUBACK, SUBACK or UNSUBACK */
-    FLIGHT_PUBREC,   /* QoS 2, waits for PUBREC */
-    FLIGHT_PUBREC_REL, /* QoS 2, sent again as new; its owner released it already, so PUBREL follows PUBREC at once */
-    FLIGHT_HELD,   /* PUBREC came; its owner did not release it yet */
-    FLIGHT_PUBCOMP /* PUBREL is out */
-};
-
-/* A request of ours that the broker has not answered to the end. */
-struct flight {
-    void *owner;     /* whom the answer is for; NULL = nobody any more */
-    uint8_t *packet; /* owned, encoded, to be sent again; NULL for a reserved id */
-    uint32_t packet_len;
-    uint32_t order; /* of sending */
-    uint16_t packet_id;
-    uint8_t state; /* enum flight_state */
 };
 
 struct mqtt_client {
@@ -47,10 +28,7 @@ struct mqtt_client {
     msec sent_at, asked_at; /* last packet out; the CONNECT or the oldest open PINGREQ */
     uint32_t pings_sent, pings_answered;
 
-    struct flight *flights; /* direct mapped: packet_id & (flight_room - 1) */
-    size_t flight_room, flight_count, flight_bytes;
-    uint32_t next_order;
-    uint16_t next_packet_id;
+    struct flights flights;
 
     struct arrivals arrivals;
 };

@@ -32,14 +32,14 @@ bool upstream_ready(const struct upstream *u)
 
 uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets)
 {
-    if (!upstream_ready(u) || u->mqtt.flight_bytes + octets > u->flight_limit)
+    if (!upstream_ready(u) || u->mqtt.flights.bytes + octets > u->flight_limit)
         return 0;
     return mqtt_client_reserve(&u->mqtt, s);
 }
 
 uint16_t upstream_reserve_offline(struct upstream *u, struct session *s)
 {
-    return u->mqtt.flight_bytes < u->flight_limit ? mqtt_client_reserve(&u->mqtt, s) : 0;
+    return u->mqtt.flights.bytes < u->flight_limit ? mqtt_client_reserve(&u->mqtt, s) : 0;
 }
 
 void upstream_leave(struct upstream *u, struct session *s, msec now)
