@@ -9,12 +9,27 @@
 
 #include <stdio.h>
 
-enum config_driver { DRIVER_UDP, DRIVER_DTLS, DRIVER_XBEE, DRIVER_ZNP, DRIVER_EZSP, DRIVER_DECONZ, DRIVER_SERIAL };
+enum config_driver {
+    DRIVER_UDP,
+    DRIVER_DTLS,
+    DRIVER_XBEE,
+    DRIVER_ZNP,
+    DRIVER_EZSP,
+    DRIVER_DECONZ,
+    DRIVER_SERIAL
+};
 enum config_mode { MODE_TRANSPARENT, MODE_AGGREGATE };
 enum config_level { LEVEL_ERROR, LEVEL_WARN, LEVEL_INFO, LEVEL_DEBUG, LEVEL_TRACE };
-enum config_tolerance { TOLERANCE_HALF, TOLERANCE_SPEC }; /* 1.5 x always, or section 7.2: 1.1 x above a minute */
-enum config_wake { WAKE_HONOUR, WAKE_RESUME };            /* flags of a CONNECT from asleep: SN-SLP-12 */
-enum config_rebind { REBIND_ANY, REBIND_SAME_IP, REBIND_DENY }; /* may a new address take a session? SN-NET-3 */
+enum config_tolerance {
+    TOLERANCE_HALF,
+    TOLERANCE_SPEC
+}; /* 1.5 x always, or section 7.2: 1.1 x above a minute */
+enum config_wake { WAKE_HONOUR, WAKE_RESUME }; /* flags of a CONNECT from asleep: SN-SLP-12 */
+enum config_rebind {
+    REBIND_ANY,
+    REBIND_SAME_IP,
+    REBIND_DENY
+}; /* may a new address take a session? SN-NET-3 */
 
 /* "host:port" of a setting, taken apart. IPv6 hosts come without brackets. */
 struct config_endpoint {
@@ -55,8 +70,8 @@ struct config_topic {
 struct config_client {
     const char *match; /* glob over the client id, as fnmatch(3) without flags */
     bool allow;
-    enum config_mode mode; /* defaulted to broker.mode */
-    const char *const *publish;   /* NULL = all; else `publish_count` filters, which may hold {client} */
+    enum config_mode mode;      /* defaulted to broker.mode */
+    const char *const *publish; /* NULL = all; else `publish_count` filters, which may hold {client} */
     const char *const *subscribe; /* likewise */
     size_t publish_count, subscribe_count;
     const char *username, *password_file; /* "" = those of the broker section */

@@ -12,7 +12,7 @@
 
 #include <event2/event.h>
 
-/* ---- what happened, for counters and log -------------------------------------------------------------------------- */
+/* ---- what happened, for counters and log ------------------------------------------------------------------------- */
 
 void gateway_drop(struct gateway *g, enum drop why, const char *who)
 {
@@ -45,7 +45,7 @@ static void trace(const struct gateway *g, const char *way, const struct address
         log_trace("%s %s %s", way, gateway_who(g, a), mqttsn_text(m, text, sizeof text));
 }
 
-/* ---- in ----------------------------------------------------------------------------------------------------------- */
+/* ---- in ---------------------------------------------------------------------------------------------------------- */
 
 static enum drop drop_of(enum mqttsn_error e)
 {
@@ -103,7 +103,7 @@ void gateway_hear(void *context, const struct address *from, struct span frame, 
     gateway_route(g, &whole, &m, clock_now());
 }
 
-/* ---- out ---------------------------------------------------------------------------------------------------------- */
+/* ---- out --------------------------------------------------------------------------------------------------------- */
 
 void gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m)
 {
@@ -188,7 +188,7 @@ void gateway_perform(struct gateway *g, struct peer *one, msec now)
     peer_arm(one, now);
 }
 
-/* ---- one input and what follows from it --------------------------------------------------------------------------- */
+/* ---- one input and what follows from it -------------------------------------------------------------------------- */
 
 /* What the broker connection has for sessions, until nothing is left; each may ask for more. */
 void gateway_settle(struct gateway *g, struct upstream *u, msec now)

@@ -1,5 +1,6 @@
 /* gateway_inside.h -- what the files of the gateway itself share: gateway.c the two funnels, gateway_route.c whose
- * message it is, gateway_links.c the way to the broker, gateway_life.c start, reload and stop. Nobody else includes it. */
+ * message it is, gateway_links.c the way to the broker, gateway_life.c start, reload and stop. Nobody else includes
+ * it. */
 #pragma once
 
 #include "gateway/adopt.h"

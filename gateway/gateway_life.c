@@ -19,7 +19,7 @@ static uint64_t random_seed(void)
     return seed;
 }
 
-/* ---- radios ------------------------------------------------------------------------------------------------------- */
+/* ---- radios ------------------------------------------------------------------------------------------------------ */
 
 static void on_radio_dropped(void *context, struct radio *r, const char *reason)
 {
@@ -90,7 +90,7 @@ static bool open_radios(struct gateway *g)
     return true;
 }
 
-/* ---- settings ----------------------------------------------------------------------------------------------------- */
+/* ---- settings ---------------------------------------------------------------------------------------------------- */
 
 /* The list of actions must hold the longest that the limits allow. */
 static bool make_room(struct gateway *g, const struct limits *l)
@@ -193,7 +193,7 @@ void gateway_reload(struct gateway *g, struct config *c)
     log_info("settings: reloaded");
 }
 
-/* ---- begin and end ------------------------------------------------------------------------------------------------ */
+/* ---- begin and end ----------------------------------------------------------------------------------------------- */
 
 static bool open_broker(struct gateway *g)
 {

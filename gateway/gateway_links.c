@@ -53,7 +53,7 @@ void gateway_free_own(struct link *l)
         own_free(link_owner(l));
 }
 
-/* ---- what a session asks ------------------------------------------------------------------------------------------ */
+/* ---- what a session asks ----------------------------------------------------------------------------------------- */
 
 static void own_connect(struct gateway *g, struct peer *one, const struct mqtt_packet *p, msec now)
 {
@@ -107,7 +107,7 @@ bool gateway_reaches_broker(const struct gateway *g)
     return link_is_up(g->shared);
 }
 
-/* ---- what a link tells -------------------------------------------------------------------------------------------- */
+/* ---- what a link tells ------------------------------------------------------------------------------------------- */
 
 /* Credentials of the client's row come before those of the broker section (SN-CONN-15). */
 static void own_credentials(const struct gateway *g, const struct session *s, struct mqtt_connect *c)

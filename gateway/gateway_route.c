@@ -13,7 +13,7 @@
 
 static void peer_timer_fired(evutil_socket_t fd, short what, void *arg);
 
-/* ---- strangers ---------------------------------------------------------------------------------------------------- */
+/* ---- strangers --------------------------------------------------------------------------------------------------- */
 
 static void answer_stranger(struct gateway *g, const struct address *from, enum mqttsn_type type,
                             uint8_t code, msec now)
@@ -59,7 +59,7 @@ static void stranger_says(struct gateway *g, const struct address *from,
         answer_stranger(g, from, MQTTSN_DISCONNECT, 0, now);
 }
 
-/* ---- may a client move? ------------------------------------------------------------------------------------------- */
+/* ---- may a client move? ------------------------------------------------------------------------------------------ */
 
 /* The client is known at another address, or at none (SN-NET-3). */
 static bool may_move(struct gateway *g, struct peer *one, const struct address *to)
@@ -97,7 +97,7 @@ static bool same_address(const struct peer *one, const struct address *a)
     return own && memcmp(own, a, sizeof *a) == 0;
 }
 
-/* ---- CONNECT ------------------------------------------------------------------------------------------------------ */
+/* ---- CONNECT ----------------------------------------------------------------------------------------------------- */
 
 static void refuse_connect(struct gateway *g, const struct address *from, uint8_t code, enum drop why)
 {
@@ -155,7 +155,7 @@ static void route_connect(struct gateway *g, const struct address *from,
     gateway_feed(g, one, m, now);
 }
 
-/* ---- PINGREQ with a client id ------------------------------------------------------------------------------------- */
+/* ---- PINGREQ with a client id ------------------------------------------------------------------------------------ */
 
 /* A sleeper may wake from a new address; an active client moves only by CONNECT (SN-SLP-18, SN-NET-2). */
 static void route_wake(struct gateway *g, const struct address *from,
@@ -176,7 +176,7 @@ static void route_wake(struct gateway *g, const struct address *from,
     answer_stranger(g, from, MQTTSN_DISCONNECT, 0, now);
 }
 
-/* ---- discovery ---------------------------------------------------------------------------------------------------- */
+/* ---- discovery --------------------------------------------------------------------------------------------------- */
 
 /* To all on the radio, or to the one that asked where the radio has no broadcast or it sits behind a forwarder. */
 static void route_search(struct gateway *g, const struct address *from,
@@ -228,7 +228,7 @@ void gateway_route(struct gateway *g, const struct address *from, const struct m
     }
 }
 
-/* ---- a session's deadline ----------------------------------------------------------------------------------------- */
+/* ---- a session's deadline ---------------------------------------------------------------------------------------- */
 
 static struct gateway *gateway_of(struct peer *one)
 {

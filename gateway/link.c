@@ -1,8 +1,8 @@
 /* link.c -- the life of one connection to the broker, on libevent's bufferevent.
  *
  * A connection that breaks is dialled again after 1 s, 2 s ... 60 s, +-20 %, for ever; many that break together are
- * dialled a few per second. One that is to be closed waits for what is unanswered, says DISCONNECT and goes. How it gets
- * through is in link_dial.c, the bytes are in link_io.c. */
+ * dialled a few per second. One that is to be closed waits for what is unanswered, says DISCONNECT and goes. How it
+ * gets through is in link_dial.c, the bytes are in link_io.c. */
 #include "gateway/link.h"
 
 #include "gateway/clock.h"
@@ -23,7 +23,7 @@ enum {
 
 static void link_timer(evutil_socket_t fd, short what, void *arg);
 
-/* ---- the timer ---------------------------------------------------------------------------------------------------- */
+/* ---- the timer --------------------------------------------------------------------------------------------------- */
 
 static msec link_deadline(const struct link *l)
 {
@@ -54,7 +54,7 @@ void link_arm(struct link *l, msec now)
     evtimer_add(&l->timer, &t);
 }
 
-/* ---- the transport ------------------------------------------------------------------------------------------------ */
+/* ---- the transport ----------------------------------------------------------------------------------------------- */
 
 void link_drop_transport(struct link *l)
 {
@@ -124,7 +124,7 @@ void link_failed(struct link *l, const char *what, const char *remedy, uint8_t c
     l->links->events->down(l->links->events->context, l, was_up, code);
 }
 
-/* ---- the end of a turn, the end of a link --------------------------------------------------------------------------- */
+/* ---- the end of a turn, the end of a link ------------------------------------------------------------------------ */
 
 void link_hang_up(struct link *l, msec now)
 {
@@ -167,7 +167,7 @@ void links_flush(struct links *ls, msec now)
     }
 }
 
-/* ---- life --------------------------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------------------------- */
 
 static void link_timer(evutil_socket_t fd, short what, void *arg)
 {

@@ -1,7 +1,7 @@
 /* link_dial.c -- how a link gets through to the broker: name, TCP, TLS, CONNECT.
  *
- * Every connection has TCP_NODELAY: with Nagle's algorithm a lone packet waits for the broker's delayed acknowledgement.
- * What goes wrong is said in words that name the thing, the cause and the remedy. */
+ * Every connection has TCP_NODELAY: with Nagle's algorithm a lone packet waits for the broker's delayed
+ * acknowledgement. What goes wrong is said in words that name the thing, the cause and the remedy. */
 #include "gateway/clock.h"
 #include "gateway/link_inside.h"
 #include "gateway/tls.h"

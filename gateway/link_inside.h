@@ -1,5 +1,5 @@
-/* link_inside.h -- what the files of a link share: link.c its life and its failures, link_dial.c how it gets through to the
- * broker, link_io.c the bytes. Nobody else includes it. */
+/* link_inside.h -- what the files of a link share: link.c its life and its failures, link_dial.c how it gets through
+ * to the broker, link_io.c the bytes. Nobody else includes it. */
 #pragma once
 
 #include "config/log.h"
@@ -49,7 +49,8 @@ struct links {
 void link_enter(struct link *l, enum link_state next, msec now);
 void link_arm(struct link *l, msec now);
 
-/* The transport is gone or of no use: says so once, tells the owner, and dials again later. `code`: of CONNACK, or 0. */
+/* The transport is gone or of no use: says so once, tells the owner, and dials again later. `code`: of CONNACK, or
+ * 0. */
 void link_failed(struct link *l, const char *what, const char *remedy, uint8_t code);
 void link_drop_transport(struct link *l);
 

@@ -33,7 +33,7 @@ static void link_refused(struct link *l, uint8_t code)
     link_failed(l, connack_texts[code < 6 ? code : 3], remedy, code);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 static void link_accepted(struct link *l, msec now)
 {
@@ -108,7 +108,7 @@ void link_read(struct bufferevent *bev, void *arg)
     link_touch(l);
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------------ */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* Straight to the socket, as long as nothing waits in the bufferevent before it. */
 static size_t write_now(struct link *l, struct span bytes)

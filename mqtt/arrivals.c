@@ -1,9 +1,10 @@
 /* arrivals.c -- QoS 1 and 2 messages of the broker that we have not acknowledged to the end.
  *
- * The broker wants PUBACK and PUBREC in the order of its PUBLISHes, while our receivers take them in any order and some
- * of them an hour later. So each arrival has a state of its own, and arrivals_due walks them from the oldest: the first
- * one still open holds back the acknowledgements behind it. PUBCOMP has no such order. The list is as long as the
- * broker's in-flight window, some tens, so it is searched from the front, where the one in question nearly always is. */
+ * The broker wants PUBACK and PUBREC in the order of its PUBLISHes, while our receivers take them in any order and
+ * some of them an hour later. So each arrival has a state of its own, and arrivals_due walks them from the oldest:
+ * the first one still open holds back the acknowledgements behind it. PUBCOMP has no such order. The list is as long
+ * as the broker's in-flight window, some tens, so it is searched from the front, where the one in question nearly
+ * always is. */
 #include "mqtt/arrivals.h"
 
 #include <stdlib.h>

@@ -1,9 +1,9 @@
 /* client.c -- the client side of one MQTT 3.1.1 connection, without the connection.
  *
- * Requests of ours that want an answer are "flights" (flights.c), kept encoded until the broker has answered to the end;
- * after a reconnect they leave again in their old order (MQTT-4.4.0-1, MQTT-4.6.0-1), never on a timer. Messages of the
- * broker that want an acknowledgement are "arrivals" (arrivals.c); they are acknowledged in order of arrival
- * (MQTT-4.6.0-2, -3), each when its last receiver has taken it. */
+ * Requests of ours that want an answer are "flights" (flights.c), kept encoded until the broker has answered to the
+ * end; after a reconnect they leave again in their old order (MQTT-4.4.0-1, MQTT-4.6.0-1), never on a timer.
+ * Messages of the broker that want an acknowledgement are "arrivals" (arrivals.c); they are acknowledged in order of
+ * arrival (MQTT-4.6.0-2, -3), each when its last receiver has taken it. */
 #include "mqtt/client.h"
 
 #include <assert.h>
@@ -27,7 +27,7 @@ void mqtt_client_clear(struct mqtt_client *c)
                                .arrivals = { .last_receipt = c->arrivals.last_receipt } };
 }
 
-/* ---- bytes out ---------------------------------------------------------------------------------------------------- */
+/* ---- bytes out --------------------------------------------------------------------------------------------------- */
 
 static bool put(struct mqtt_client *c, struct span packet, msec now)
 {
@@ -61,7 +61,7 @@ static void put_ack(struct mqtt_client *c, enum mqtt_type type, uint16_t packet_
         (void)put_packet(c, &(struct mqtt_packet){ .type = type, .packet_id = packet_id }, now);
 }
 
-/* ---- flights ------------------------------------------------------------------------------------------------------ */
+/* ---- flights ----------------------------------------------------------------------------------------------------- */
 
 uint16_t mqtt_client_reserve(struct mqtt_client *c, void *owner)
 {
@@ -105,7 +105,7 @@ void mqtt_client_release(struct mqtt_client *c, uint16_t packet_id, msec now)
     put_ack(c, MQTT_PUBREL, packet_id, now);
 }
 
-/* ---- answers to flights ------------------------------------------------------------------------------------------- */
+/* ---- answers to flights ------------------------------------------------------------------------------------------ */
 
 static enum mqtt_event flight_received(struct mqtt_client *c, struct flight *f, msec now)
 {
@@ -143,7 +143,7 @@ static enum mqtt_event flight_answered(struct mqtt_client *c, const struct mqtt_
     return *owner ? MQTT_EVENT_ANSWER : MQTT_EVENT_NONE;
 }
 
-/* ---- after a reconnect -------------------------------------------------------------------------------------------- */
+/* ---- after a reconnect ------------------------------------------------------------------------------------------- */
 
 /* `known`: the broker kept our session. If not, what it had only received (HELD) is lost there: send it as new. */
 static void flight_again(struct mqtt_client *c, struct flight *f, bool known, msec now)
@@ -171,7 +171,7 @@ static void flights_again(struct mqtt_client *c, bool known, msec now)
     free(list);
 }
 
-/* ---- arrivals ----------------------------------------------------------------------------------------------------- */
+/* ---- arrivals ---------------------------------------------------------------------------------------------------- */
 
 static void acknowledge_due(struct mqtt_client *c, msec now)
 {
@@ -240,7 +240,7 @@ void mqtt_client_complete(struct mqtt_client *c, uint32_t receipt, msec now)
     acknowledge_due(c, now);
 }
 
-/* ---- the connection ----------------------------------------------------------------------------------------------- */
+/* ---- the connection ---------------------------------------------------------------------------------------------- */
 
 void mqtt_client_open(struct mqtt_client *c, const struct mqtt_connect *connect, msec now)
 {

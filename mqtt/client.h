@@ -1,8 +1,9 @@
 /* client.h -- the client side of one MQTT 3.1.1 connection, without the connection.
  *
- * It knows which packet ids are in use and by whom, what to send again after a reconnect, which arrivals from the broker
- * are still to be acknowledged and in which order, and when to ping. It reads decoded packets and writes bytes into
- * `out`; whoever owns the socket moves them. Nothing here blocks, looks at a clock or knows why a packet is sent. */
+ * It knows which packet ids are in use and by whom, what to send again after a reconnect, which arrivals from the
+ * broker are still to be acknowledged and in which order, and when to ping. It reads decoded packets and writes
+ * bytes into `out`; whoever owns the socket moves them. Nothing here blocks, looks at a clock or knows why a packet
+ * is sent. */
 #pragma once
 
 #include "mqtt/arrivals.h"

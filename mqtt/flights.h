@@ -37,7 +37,8 @@ uint16_t flights_reserve(struct flights *f, void *owner);
 
 struct flight *flights_find(const struct flights *f, uint16_t packet_id);
 
-/* Keeps the encoded packet `p` for sending again. False: no memory, or the packet is too long; the id stays reserved. */
+/* Keeps the encoded packet `p` for sending again. False: no memory, or the packet is too long; the id stays
+ * reserved. */
 MUST_CHECK bool flights_keep(struct flights *f, struct flight *one, const struct mqtt_packet *p);
 void flights_end(struct flights *f, struct flight *one);
 void flights_orphan(struct flights *f, const void *owner);

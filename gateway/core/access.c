@@ -1,8 +1,8 @@
 /* access.c -- what a client may do.
  *
- * Everything a client names goes through here before it goes upstream: topics it publishes to, its will topic too, and
- * filters it subscribes to. The answer to "may not" is always "rejected: not supported", so that it does not look like a
- * passing congestion (SN-PUB-9, SN-REG-5, SN-SUB-6). */
+ * Everything a client names goes through here before it goes upstream: topics it publishes to, its will topic too,
+ * and filters it subscribes to. The answer to "may not" is always "rejected: not supported", so that it does not
+ * look like a passing congestion (SN-PUB-9, SN-REG-5, SN-SUB-6). */
 #include "gateway/core/access.h"
 
 #include "mqtt/topic.h"

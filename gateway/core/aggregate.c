@@ -12,7 +12,7 @@
  * oldest is let go, so that one node cannot hold up all others (design rule 7). It still waits, in memory. */
 enum { HELD_MAX = 10 };
 
-/* ---- what sessions want ------------------------------------------------------------------------------------------- */
+/* ---- what sessions want ------------------------------------------------------------------------------------------ */
 
 static struct seat *seat_of(struct session *s)
 {
@@ -122,7 +122,7 @@ static void aggregate_leave(struct upstream *u, struct session *s, msec now)
     s->seat = NULL;
 }
 
-/* ---- what the broker says ----------------------------------------------------------------------------------------- */
+/* ---- what the broker says ---------------------------------------------------------------------------------------- */
 
 static void aggregate_answer(struct upstream *u, void *owner, const struct mqtt_packet *p, msec now)
 {

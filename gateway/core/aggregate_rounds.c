@@ -1,8 +1,9 @@
 /* aggregate_rounds.c -- who holds which filter on the shared connection, and the rounds in which the broker is asked.
  *
- * The broker hears SUBSCRIBE for the first holder of a filter. A later holder wants the retained messages too, and nobody
- * else wants them again: the filter is subscribed once more, and what comes with RETAIN set goes to the holders of that
- * round only. A round ends with a ping that the broker answers after SUBACK; until then the next joiners wait. */
+ * The broker hears SUBSCRIBE for the first holder of a filter. A later holder wants the retained messages too, and
+ * nobody else wants them again: the filter is subscribed once more, and what comes with RETAIN set goes to the
+ * holders of that round only. A round ends with a ping that the broker answers after SUBACK; until then the next
+ * joiners wait. */
 #include "gateway/core/aggregate_inside.h"
 
 #include <stdlib.h>
@@ -22,7 +23,7 @@ static void answer_holder(struct aggregate *a, struct holder *h, uint8_t code)
     h->packet_id = 0;
 }
 
-/* ---- rounds of a filter ------------------------------------------------------------------------------------------- */
+/* ---- rounds of a filter ------------------------------------------------------------------------------------------ */
 
 static void send_subscribe(struct aggregate *a, struct filter *f, uint16_t packet_id, msec now)
 {

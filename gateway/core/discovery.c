@@ -1,7 +1,7 @@
 /* discovery.c -- how nodes find the gateway.
  *
- * The gateway advertises itself every T_ADV and answers whoever searches; both only while it can reach a broker, since a
- * node that comes to a gateway without one would only be turned away. */
+ * The gateway advertises itself every T_ADV and answers whoever searches; both only while it can reach a broker,
+ * since a node that comes to a gateway without one would only be turned away. */
 #include "gateway/core/discovery.h"
 
 enum { INFO_INTERVAL = 1000, SECOND = 1000, DURATION_MAX = 65535 };

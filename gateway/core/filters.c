@@ -55,7 +55,7 @@ void filters_free(struct filters *f)
     free(f);
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 static bool is_wildcard(struct span level, char which)
 {
@@ -133,7 +133,7 @@ static void prune(struct filters *f, struct filter_node *node)
     }
 }
 
-/* ---- filters ------------------------------------------------------------------------------------------------------ */
+/* ---- filters ----------------------------------------------------------------------------------------------------- */
 
 struct filter *filters_find(const struct filters *f, struct span name)
 {
@@ -204,7 +204,7 @@ struct filter *filters_next(const struct filters *f, const struct filter *before
     return before ? TAILQ_NEXT(before, all) : TAILQ_FIRST(&f->all);
 }
 
-/* ---- the walk ----------------------------------------------------------------------------------------------------- */
+/* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
 static void found(struct filters *f, const struct filter_node *node)
 {

@@ -1,7 +1,7 @@
 /* inflight.c -- requests of one client that wait for the broker's answer.
  *
- * Eight places are enough: a client should have one request open (section 6.6), the settings allow it a few, and what is
- * over keeps its place until a new one needs it. Finding one is a walk over two hundred octets. */
+ * Eight places are enough: a client should have one request open (section 6.6), the settings allow it a few, and
+ * what is over keeps its place until a new one needs it. Finding one is a walk over two hundred octets. */
 #include "gateway/core/inflight.h"
 
 static uint32_t digest_add(uint32_t hash, const uint8_t *at, size_t len)

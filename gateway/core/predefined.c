@@ -1,8 +1,8 @@
 /* predefined.c -- the tables of predefined topic ids.
  *
- * Fifty thousand rows are ordinary for a meter network, so the rows stay one sorted array: a binary search finds the row
- * of a client and an id in sixteen steps, and nothing is built at start. Sessions keep what they found in their own
- * registry, so the search is not on the path of each message. */
+ * Fifty thousand rows are ordinary for a meter network, so the rows stay one sorted array: a binary search finds the
+ * row of a client and an id in sixteen steps, and nothing is built at start. Sessions keep what they found in their
+ * own registry, so the search is not on the path of each message. */
 #include "gateway/core/predefined.h"
 
 #include <stdlib.h>

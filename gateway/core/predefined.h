@@ -14,7 +14,8 @@ struct predefined_row {
 
 struct predefined;
 
-/* Copies `rows`, which are sorted by client ("*" before all others) and id. NULL when memory ends. The maker holds it. */
+/* Copies `rows`, which are sorted by client ("*" before all others) and id. NULL when memory ends. The maker holds
+ * it. */
 MUST_CHECK struct predefined *predefined_new(const struct predefined_row *rows, size_t count);
 
 struct predefined *predefined_hold(struct predefined *p);

@@ -1,7 +1,7 @@
 /* registry.h -- the topic ids of one session (MQTT-SN 1.2, sections 5.3.11, 6.5; SN-TOP).
  *
- * Normal ids are given here, in rising order, never again for another topic while the session lasts. Predefined ids that
- * the session used are remembered with their expanded names, so that a PUBLISH needs one search. */
+ * Normal ids are given here, in rising order, never again for another topic while the session lasts. Predefined ids
+ * that the session used are remembered with their expanded names, so that a PUBLISH needs one search. */
 #pragma once
 
 #include "mqtt/bytes.h"

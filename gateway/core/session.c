@@ -127,7 +127,7 @@ void session_wipe(struct session *s, struct actions *out)
     session_drop_content(s);
 }
 
-/* ---- the deadline ------------------------------------------------------------------------------------------------- */
+/* ---- the deadline ------------------------------------------------------------------------------------------------ */
 
 static msec earlier(msec a, msec b)
 {
@@ -178,7 +178,7 @@ static void set_deadline(struct session *s)
         s->deadline = earlier(s->deadline, s->delivery.retry_at);
 }
 
-/* ---- the door ----------------------------------------------------------------------------------------------------- */
+/* ---- the door ---------------------------------------------------------------------------------------------------- */
 
 void session_enter(struct session *s, enum session_state next, msec now, struct actions *out)
 {
@@ -201,7 +201,7 @@ void session_end(struct session *s, enum session_state how, msec now, struct act
     actions_forget(out);
 }
 
-/* ---- small things the procedures share ---------------------------------------------------------------------------- */
+/* ---- small things the procedures share --------------------------------------------------------------------------- */
 
 void session_reply(struct actions *out, enum mqttsn_type type, uint8_t return_code)
 {
@@ -262,7 +262,7 @@ void session_connect_packet(const struct session *s, struct mqtt_connect *c)
     will_into(s->will, c);
 }
 
-/* ---- the three ways in -------------------------------------------------------------------------------------------- */
+/* ---- the three ways in ------------------------------------------------------------------------------------------- */
 
 static handler *rule_for(const struct session *s, enum mqttsn_type type)
 {

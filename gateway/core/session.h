@@ -1,7 +1,8 @@
 /* session.h -- what one client is doing (MQTT-SN 1.2, section 6).
  *
- * Pure: (state, input, now) -> actions. There are three ways in and one door between states. The procedures of section 6
- * are in session_connect.c, _publish.c, _deliver.c, _subscribe.c and _sleep.c; session_rules.h is what they share. */
+ * Pure: (state, input, now) -> actions. There are three ways in and one door between states. The procedures of
+ * section 6 are in session_connect.c, _publish.c, _deliver.c, _subscribe.c and _sleep.c; session_rules.h is what
+ * they share. */
 #pragma once
 
 #include "gateway/core/access.h"

@@ -6,7 +6,7 @@
  * T_RETRY, N_RETRY times; then the message waits until the client shows itself. */
 #include "gateway/core/session_rules.h"
 
-/* ---- the client's answers ----------------------------------------------------------------------------------------- */
+/* ---- the client's answers ---------------------------------------------------------------------------------------- */
 
 static void delivery_done(struct session *s, msec now, struct actions *out)
 {
@@ -115,7 +115,7 @@ void pubcomp_take(struct session *s, const struct mqttsn_message *m, msec now, s
     delivery_done(s, now, out);
 }
 
-/* ---- again -------------------------------------------------------------------------------------------------------- */
+/* ---- again ------------------------------------------------------------------------------------------------------- */
 
 static void send_release(const struct session *s, struct actions *out)
 {

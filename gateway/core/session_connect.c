@@ -1,8 +1,9 @@
 /* session_connect.c -- CONNECT, the will dialogue and the will updates (MQTT-SN 1.2, sections 6.2 to 6.4).
  *
- * Nothing of the old session is touched while the client is asked for its will: connect_commit is the one place where a
- * new connection replaces an old one, so that a dialogue broken off half way changes nothing (SN-WILL-1). A CONNECT from
- * a sleeper that keeps its session is only a way to wake up and does not touch the broker connection (SN-SLP-12). */
+ * Nothing of the old session is touched while the client is asked for its will: connect_commit is the one place
+ * where a new connection replaces an old one, so that a dialogue broken off half way changes nothing (SN-WILL-1). A
+ * CONNECT from a sleeper that keeps its session is only a way to wake up and does not touch the broker connection
+ * (SN-SLP-12). */
 #include "gateway/core/session_rules.h"
 
 enum { FLAG_CLEAN = 0x04, FLAG_WILL = 0x08 };
@@ -111,7 +112,7 @@ void connect_begin(struct session *s, const struct mqttsn_message *m, msec now, 
     }
 }
 
-/* ---- the will dialogue -------------------------------------------------------------------------------------------- */
+/* ---- the will dialogue ------------------------------------------------------------------------------------------- */
 
 /* The connect is given up; what was stored stays stored. */
 static void connect_refuse(struct session *s, uint8_t return_code, msec now, struct actions *out)
@@ -173,7 +174,7 @@ void connect_retry(struct session *s, msec now, struct actions *out)
     }
 }
 
-/* ---- the broker's answer ------------------------------------------------------------------------------------------ */
+/* ---- the broker's answer ----------------------------------------------------------------------------------------- */
 
 /* SN-CONN-7: what passes is congestion, what does not is not supported. */
 static uint8_t connack_code(uint8_t broker_code)
@@ -197,7 +198,7 @@ void connect_answered(struct session *s, const struct mqtt_packet *p, msec now, 
         connect_accept(s, now, out);
 }
 
-/* ---- will updates ------------------------------------------------------------------------------------------------- */
+/* ---- will updates ------------------------------------------------------------------------------------------------ */
 
 void will_topic_update(struct session *s, const struct mqttsn_message *m, msec now,
                        struct actions *out)

@@ -1,8 +1,9 @@
 /* session_deliver.c -- from the broker to the client: one message at a time (MQTT-SN 1.2, sections 6.10, 6.13; SN-DLV).
  *
- * A message goes REGISTER (if the client does not know the topic id) -> PUBLISH -> to the end of its QoS, then the next
- * one begins; order is kept and a small node is never flooded. The broker is acknowledged when the client has
- * acknowledged. While the client sleeps or is silent the open message is frozen as it is and goes on later, with DUP. */
+ * A message goes REGISTER (if the client does not know the topic id) -> PUBLISH -> to the end of its QoS, then the
+ * next one begins; order is kept and a small node is never flooded. The broker is acknowledged when the client has
+ * acknowledged. While the client sleeps or is silent the open message is frozen as it is and goes on later, with
+ * DUP. */
 #include "gateway/core/session_rules.h"
 
 #include "mqtt/topic.h"
@@ -18,7 +19,7 @@ static uint16_t next_message_id(struct session *s)
     return s->last_message_id;
 }
 
-/* ---- the receiver's answer to the broker -------------------------------------------------------------------------- */
+/* ---- the receiver's answer to the broker ------------------------------------------------------------------------- */
 
 void delivery_ack(struct actions *out, enum mqtt_type type, uint32_t receipt)
 {
@@ -69,7 +70,7 @@ void deliver_freeze(struct session *s)
         s->delivery.retry_at = MSEC_NEVER;
 }
 
-/* ---- by which id the client knows the topic ----------------------------------------------------------------------- */
+/* ---- by which id the client knows the topic ---------------------------------------------------------------------- */
 
 struct choice {
     uint8_t topic_id_type;
@@ -106,7 +107,7 @@ static bool too_large(const struct session *s, size_t overhead, size_t tail)
     return total + (total > SHORT_TOTAL_MAX ? LONG_LENGTH : 0) > s->max_message;
 }
 
-/* ---- sending ------------------------------------------------------------------------------------------------------ */
+/* ---- sending ----------------------------------------------------------------------------------------------------- */
 
 void delivery_send_register(const struct session *s, struct actions *out)
 {
@@ -203,7 +204,7 @@ void deliver_next(struct session *s, msec now, struct actions *out)
     awake_finish(s, now, out);
 }
 
-/* ---- a message from the broker ------------------------------------------------------------------------------------ */
+/* ---- a message from the broker ----------------------------------------------------------------------------------- */
 
 /* QoS 0 waits only for those who will come for it. */
 static enum drop not_wanted(const struct session *s, const struct mqtt_packet *p)

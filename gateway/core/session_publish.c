@@ -7,7 +7,7 @@
 
 #include "mqtt/topic.h"
 
-/* ---- REGISTER ----------------------------------------------------------------------------------------------------- */
+/* ---- REGISTER ---------------------------------------------------------------------------------------------------- */
 
 void topic_register(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
 {
@@ -32,7 +32,7 @@ void topic_register(struct session *s, const struct mqttsn_message *m, msec now,
     actions_send(out, &ack);
 }
 
-/* ---- PUBLISH ------------------------------------------------------------------------------------------------------ */
+/* ---- PUBLISH ----------------------------------------------------------------------------------------------------- */
 
 static void answer(const struct mqttsn_message *m, enum mqttsn_type type, uint8_t code,
                    struct actions *out)
@@ -188,7 +188,7 @@ void publish_accept(struct session *s, const struct mqttsn_message *m, msec now,
         publish_unacknowledged(s, m, topic, now, out);
 }
 
-/* ---- the broker's answers, and PUBREL ----------------------------------------------------------------------------- */
+/* ---- the broker's answers, and PUBREL ---------------------------------------------------------------------------- */
 
 static void answer_exchange(const struct exchange *e, enum mqttsn_type type, struct actions *out)
 {

@@ -1,8 +1,8 @@
 /* session_subscribe.c -- SUBSCRIBE and UNSUBSCRIBE (MQTT-SN 1.2, section 6.9; SN-SUB, SN-UNS).
  *
- * A topic may be named by name, by predefined id or by its two characters; from there on it is a filter. SUBACK follows
- * the broker's. After the broker lost our session the filters are asked for again one by one, so that a client with many
- * does not flood a broker that has just come up. */
+ * A topic may be named by name, by predefined id or by its two characters; from there on it is a filter. SUBACK
+ * follows the broker's. After the broker lost our session the filters are asked for again one by one, so that a
+ * client with many does not flood a broker that has just come up. */
 #include "gateway/core/session_rules.h"
 
 #include "mqtt/topic.h"
@@ -149,7 +149,7 @@ void unsubscribe_ask(struct session *s, const struct mqttsn_message *m, msec now
         subscriptions_remove(&s->subscriptions, sub);
 }
 
-/* ---- the broker's answers ----------------------------------------------------------------------------------------- */
+/* ---- the broker's answers ---------------------------------------------------------------------------------------- */
 
 static void suback_forward(struct session *s, const struct exchange *e, uint8_t code,
                            struct actions *out)

@@ -1,8 +1,9 @@
 /* sessionless.c -- messages from addresses without a session.
  *
- * A device whose gateway was restarted must learn that its session is gone, so requests of strangers are answered with
- * DISCONNECT; but whoever sends from ten thousand forged addresses must not get ten thousand answers, nor leave anything
- * behind. A fixed table of hashes bounds both; two sources that share a place only hush each other for a second. */
+ * A device whose gateway was restarted must learn that its session is gone, so requests of strangers are answered
+ * with DISCONNECT; but whoever sends from ten thousand forged addresses must not get ten thousand answers, nor leave
+ * anything behind. A fixed table of hashes bounds both; two sources that share a place only hush each other for a
+ * second. */
 #include "gateway/core/sessionless.h"
 
 #include "mqtt/topic.h"

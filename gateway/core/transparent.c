@@ -1,8 +1,8 @@
 /* transparent.c -- a broker connection of the client's own (MQTT-SN 1.2, section 4.1).
  *
  * What the session says goes on the wire as it is, what the broker says goes to the session: the broker keeps the
- * session, the subscriptions and, until the client has acknowledged, the messages. Opening and closing the connection is
- * the shell's business; the session's CONNECT and DISCONNECT tell it when. */
+ * session, the subscriptions and, until the client has acknowledged, the messages. Opening and closing the
+ * connection is the shell's business; the session's CONNECT and DISCONNECT tell it when. */
 #include "gateway/core/session.h"
 
 static void transparent_request(struct upstream *u, struct session *s, const struct mqtt_packet *p,

@@ -1,8 +1,8 @@
 /* upstream.h -- a connection to the broker as sessions see it, whether each has its own or all share one.
  *
- * A session speaks plain MQTT to "its" broker connection: CONNECT, PUBLISH, SUBSCRIBE, acknowledgements, DISCONNECT. The
- * strategy below decides what of it reaches the wire. What the sessions are to hear in return is left in `hits`, for the
- * caller to hand to each with session_broker, in order. */
+ * A session speaks plain MQTT to "its" broker connection: CONNECT, PUBLISH, SUBSCRIBE, acknowledgements, DISCONNECT.
+ * The strategy below decides what of it reaches the wire. What the sessions are to hear in return is left in `hits`,
+ * for the caller to hand to each with session_broker, in order. */
 #pragma once
 
 #include "mqtt/client.h"

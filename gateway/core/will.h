@@ -13,7 +13,8 @@ struct will {
 
 void will_free(struct will *w); /* NULL is allowed */
 
-/* Topic, QoS and retain of a WILLTOPIC or WILLTOPICUPD; *w is made when it is NULL. False: no memory, nothing changed. */
+/* Topic, QoS and retain of a WILLTOPIC or WILLTOPICUPD; *w is made when it is NULL. False: no memory, nothing
+ * changed. */
 MUST_CHECK bool will_set_topic(struct will **w, const struct mqttsn_message *m);
 MUST_CHECK bool will_set_message(struct will *w, struct span message);
 
