@@ -211,6 +211,13 @@ static void sigint_stops_it_too(struct scene *s)
     assert_int_equal(process_end(&g->process, SIGINT), 0);
 }
 
+static void it_may_be_stopped_as_soon_as_it_listens(struct scene *s)
+{
+    broker_start(s, (struct broker_options){ 0 });
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(gateway_stops(gateway_start(s, (struct settings){ 0 })), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,6 +231,7 @@ int main(void)
         SCENE(a_port_in_use_is_said_and_tried_again),
         SCENE_IN_BOTH(a_gateway_stops_at_once_and_says_goodbye),
         SCENE_IN_BOTH(sigint_stops_it_too),
+        SCENE_IN_BOTH(it_may_be_stopped_as_soon_as_it_listens),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -262,6 +262,22 @@ static void a_sleeper_stays_connected_to_the_broker(struct scene *s) /* SN-PING-
     fake_hears_nothing(l);
 }
 
+static void a_broker_that_owes_an_answer_does_not_hold_up_the_stop(struct scene *s)
+{
+    struct node *n;
+    struct fake_link *l = connected(s, &n);
+    uint16_t id = node_registers(n, "a/b/c");
+    node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PUBLISH,
+                                           .qos = 1,
+                                           .topic_id = id,
+                                           .message_id = 43,
+                                           .tail = span_text("x") });
+    fake_expects(l, MQTT_PUBLISH);
+    int64_t deadline = deadline_in(PATIENCE_MS);
+    assert_int_equal(gateway_stops(s->gateway), 0);
+    assert_true(deadline_left(deadline) > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +298,7 @@ int main(void)
         SCENE_IN_BOTH(a_refused_subscription_is_not_supported),
         SCENE(a_client_s_goodbye_is_passed_on),
         SCENE_IN_BOTH(a_sleeper_stays_connected_to_the_broker),
+        SCENE_IN_BOTH(a_broker_that_owes_an_answer_does_not_hold_up_the_stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
