@@ -184,13 +184,18 @@ static struct span read_password(struct settings *s, const struct object *o, con
     return span_of(bytes, len);
 }
 
-static void check_login(struct settings *s, const struct object *o, const char *user_path,
-                        const char *password_path, const char *username, const char *password_file)
+/* User name and password, of the broker section or of a client row. */
+struct login {
+    const char *user_path, *password_path; /* of the settings */
+    const char *username, *password_file;
+};
+
+static void check_login(struct settings *s, const struct object *o, const struct login *l)
 {
-    if (strlen(username) > UINT16_MAX)
-        mistake_at(s, o, user_path, "is longer than 65535 octets");
-    if (password_file[0] != '\0' && username[0] == '\0' && !is_bad(o, user_path))
-        mistake_at(s, o, password_path, "needs a username beside it");
+    if (strlen(l->username) > UINT16_MAX)
+        mistake_at(s, o, l->user_path, "is longer than 65535 octets");
+    if (l->password_file[0] != '\0' && l->username[0] == '\0' && !is_bad(o, l->user_path))
+        mistake_at(s, o, l->password_path, "needs a username beside it");
 }
 
 static void check_broker(struct settings *s)
@@ -198,8 +203,9 @@ static void check_broker(struct settings *s)
     struct config_broker *broker = &s->config.broker;
     check_url(s);
     check_tls(s);
-    check_login(s, &s->root, "broker.username", "broker.password_file", broker->username,
-                broker->password_file);
+    check_login(s, &s->root,
+                &(struct login){ "broker.username", "broker.password_file", broker->username,
+                                 broker->password_file });
     broker->password = read_password(s, &s->root, "broker.password_file", broker->password_file);
     if (broker->prefix[0] != '\0' && !topic_name_valid(span_text(broker->prefix)))
         mistake_at(s, &s->root, "broker.prefix",
@@ -212,8 +218,9 @@ static void check_client(struct settings *s, const struct object *o, struct conf
 {
     if (!is_set(o, "clients[].mode"))
         client->mode = s->config.broker.mode;
-    check_login(s, o, "clients[].username", "clients[].password_file", client->username,
-                client->password_file);
+    check_login(s, o,
+                &(struct login){ "clients[].username", "clients[].password_file", client->username,
+                                 client->password_file });
     client->password = read_password(s, o, "clients[].password_file", client->password_file);
     if (client->mode == MODE_AGGREGATE && client->username[0] != '\0' &&
         !is_bad(o, "clients[].mode") && !is_bad(&s->root, "broker.mode"))

@@ -315,6 +315,7 @@ static void *fields_of_item(struct settings *s, enum option_scope scope, size_t 
     return scope == SCOPE_RADIO ? (void *)&s->config.radios[i] : (void *)&s->config.clients[i];
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): the scan before refuses more than 32 levels. */
 static void read_list(struct reading *r, enum option_scope scope, const yaml_node_t *node)
 {
     const char *name = scope == SCOPE_RADIO ? "radios" : "clients";
@@ -342,6 +343,7 @@ static void read_list(struct reading *r, enum option_scope scope, const yaml_nod
                        "radios is an empty list, leave the key out for the default");
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): the scan before refuses more than 32 levels. */
 static void read_pair(struct reading *r, struct object *o, const char *prefix,
                       const yaml_node_pair_t *pair)
 {
@@ -365,6 +367,7 @@ static void read_pair(struct reading *r, struct object *o, const char *prefix,
         report_unknown(r, prefix, key);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): the scan before refuses more than 32 levels. */
 static void read_mapping(struct reading *r, struct object *o, const char *prefix,
                          const yaml_node_t *node)
 {

@@ -89,7 +89,7 @@ void config_value_range(const struct option *o, char *text, size_t room)
     text[0] = '\0';
     if (o->type == OPTION_CHOICE) {
         size_t n = 0;
-        for (const char *w = o->words; *w != '\0' && n + 4 < room; w++)
+        for (const char *w = o->words; w && *w != '\0' && n + 4 < room; w++)
             n += (size_t)snprintf(text + n, room - n, *w == '|' ? " | " : "%c", *w);
     } else if (o->type == OPTION_FLAG) {
         snprintf(text, room, "true | false");

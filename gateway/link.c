@@ -74,7 +74,7 @@ void link_enter(struct link *l, enum link_state next, msec now)
 
 static msec jittered(msec wait)
 {
-    return wait - wait / 5 + (msec)rand() % (wait * 2 / 5 + 1);
+    return wait - wait / 5 + arc4random_uniform((uint32_t)(wait * 2 / 5 + 1));
 }
 
 /* Not all at once: each gets the next free place in the row of dials. */
@@ -196,8 +196,9 @@ struct link *link_new(struct links *ls, struct upstream *u, const char *name, vo
         return NULL;
     *l = (struct link){ .links = ls, .upstream = u, .name = name, .owner = owner, .armed = MSEC_NEVER };
     msec ping = ls->settings->keepalive_s * (msec)1000;
-    mqtt_client_init(&u->mqtt, ping * 3 / 4 + (ping > 0 ? (msec)rand() % (ping * 3 / 20 + 1) : 0),
-                     ls->answer_timeout);
+    mqtt_client_init(
+        &u->mqtt, ping * 3 / 4 + (ping > 0 ? arc4random_uniform((uint32_t)(ping * 3 / 20 + 1)) : 0),
+        ls->answer_timeout);
     evtimer_assign(&l->timer, ls->loop, link_timer, l);
     return l;
 }

@@ -126,7 +126,8 @@ static void prune(struct filters *f, struct filter_node *node)
         else if (parent->hash == node)
             parent->hash = NULL;
         else
-            HASH_DELETE(hh, f->table, node);
+            HASH_DELETE(hh, f->table,
+                        node); /* NOLINT(clang-analyzer-core.NullDereference): it is in there */
         parent->children--;
         free(node);
         node = parent;
@@ -223,6 +224,7 @@ static void found(struct filters *f, const struct filter_node *node)
 }
 
 /* `rest` is what is left of the name below `node`. "a/#" matches "a" too, so '#' is looked at before the end is. */
+/* NOLINTNEXTLINE(misc-no-recursion): no filter is deeper than FILTER_LEVELS_MAX. */
 static void walk(struct filters *f, const struct filter_node *node, struct span rest, bool wildcards)
 {
     struct span level;
