@@ -1,5 +1,5 @@
-/* fake_broker.h -- a broker that the test plays itself, for what a real one does too rarely: refuse, stay silent, close,
- * withhold an acknowledgement. */
+/* fake_broker.h -- a broker that the test plays itself, for what a real one does too rarely: refuse, stay silent,
+ * close, withhold an acknowledgement. */
 #pragma once
 
 #include "mqtt/packet.h"

@@ -162,22 +162,23 @@ static void without_permission_a_forwarder_is_not_heard(struct scene *s) /* SN-F
     node_hears_nothing(n);
 }
 
-/* Takes a UDP port of 127.0.0.1 as another program would. */
-static int take_port(uint16_t port)
+/* Takes a free UDP port of 127.0.0.1, as another program would. */
+static int take_port(uint16_t *port)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET,
-                             .sin_port = htons(port),
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof a;
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+    *port = ntohs(a.sin_port);
     return fd;
 }
 
 static void a_port_in_use_is_said_and_tried_again(struct scene *s) /* issue: bad input */
 {
     char radios[LINE], expected[LINE];
-    uint16_t port = scene_free_port();
-    int other = take_port(port);
+    uint16_t port;
+    int other = take_port(&port);
     snprintf(radios, sizeof radios, "  - {name: lan, driver: udp, listen: \"127.0.0.1:%u\"}", port);
     snprintf(expected, sizeof expected, "127.0.0.1:%u", port);
     broker_start(s, (struct broker_options){ 0 });
