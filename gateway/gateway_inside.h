@@ -54,7 +54,7 @@ struct gateway {
 /* ---- gateway.c: the two funnels ---- */
 
 /* Every frame of every radio comes in here. */
-void gateway_hear(void *gateway, const struct address *from, struct span frame, bool broadcast);
+void gateway_hear(void *context, const struct address *from, struct span frame, bool broadcast);
 
 /* Everything that a decision about `one` asks for is done here; `one` may be gone afterwards. */
 void gateway_perform(struct gateway *g, struct peer *one, msec now);

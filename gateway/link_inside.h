@@ -55,8 +55,8 @@ void link_failed(struct link *l, const char *what, const char *remedy, uint8_t c
 void link_drop_transport(struct link *l);
 
 /* ---- link_io.c ---- */
-void link_read(struct bufferevent *bev, void *link); /* bufferevent's callbacks */
-void link_written(struct bufferevent *bev, void *link);
+void link_read(struct bufferevent *bev, void *arg); /* bufferevent's callbacks */
+void link_written(struct bufferevent *bev, void *arg);
 void link_write_out(struct link *l);
 
 /* Without DISCONNECT the broker would publish the will. */

@@ -125,9 +125,8 @@ static void prune(struct filters *f, struct filter_node *node)
             parent->plus = NULL;
         else if (parent->hash == node)
             parent->hash = NULL;
-        else
-            HASH_DELETE(hh, f->table,
-                        node); /* NOLINT(clang-analyzer-core.NullDereference): it is in there */
+        else /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): it is in there */
+            HASH_DELETE(hh, f->table, node);
         parent->children--;
         free(node);
         node = parent;

@@ -35,7 +35,7 @@ struct inflight {
     uint8_t open, publishing; /* how many wait; how many of them are PUBLISHes */
 };
 
-uint32_t inflight_digest(const struct mqttsn_message *publish);
+uint32_t inflight_digest(const struct mqttsn_message *m);
 
 /* The open PUBLISH exchange, or the open SUBSCRIBE or UNSUBSCRIBE exchange, with the client's `message_id`. */
 struct exchange *inflight_publish(struct inflight *f, uint16_t message_id);
