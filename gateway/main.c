@@ -163,11 +163,11 @@ static int run(const struct options *o)
     if (c->admin.listen[0] != '\0')
         log_info("this version has no admin page yet: admin.listen %s is off", c->admin.listen);
     struct event_base *loop = new_loop();
-    p.gateway = loop ? gateway_new(loop, c) : NULL;
-    for (size_t i = 0; p.gateway && i < SIGNALS; i++) {
+    for (size_t i = 0; loop && i < SIGNALS; i++) { /* before anything says that it is ready */
         events[i] = evsignal_new(loop, signals[i].number, signals[i].run, &p);
         event_add(events[i], NULL);
     }
+    p.gateway = loop ? gateway_new(loop, c) : NULL;
     if (p.gateway) {
         turn(loop, p.gateway);
         gateway_log_counts(p.gateway);
