@@ -182,7 +182,7 @@ static void settle_own(struct scene *s, struct scene_client *c)
         return;
     settle(s, &c->own);
     scene_drain(s, &c->own, c->name);
-    if (c->closing && (c->own.mqtt.flight_count == 0 || c->own.mqtt.state != MQTT_CLIENT_ONLINE))
+    if (c->closing && (c->own.mqtt.flights.count == 0 || c->own.mqtt.state != MQTT_CLIENT_ONLINE))
         hang_up(s, c);
 }
 
