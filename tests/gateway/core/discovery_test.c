@@ -1,0 +1,154 @@
+/* discovery_test.c -- how nodes find the gateway, and how it treats strangers (SN-DISC, SN-DSC-4, -5, SN-M1). */
+#include "gateway/core/discovery.h"
+#include "gateway/core/sessionless.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define TEXT(t) span_text(t)
+
+static void advertise_comes_at_once_and_then_every_period(void **state) /* SN-DISC-1 */
+{
+    struct discovery d;
+    struct mqttsn_message m;
+    (void)state;
+    discovery_init(&d, 8, 900000, 0, 1000);
+    assert_int_equal(discovery_deadline(&d), 1000);
+    assert_true(discovery_tick(&d, true, 1000, &m));
+    assert_int_equal(m.type, MQTTSN_ADVERTISE);
+    assert_int_equal(m.gateway_id, 8);
+    assert_int_equal(m.duration, 900);
+    assert_false(discovery_tick(&d, true, 1000 + 900000 - 1, &m));
+    assert_true(discovery_tick(&d, true, 1000 + 900000, &m));
+}
+
+static void the_first_advertise_is_spread_over_a_tenth_of_the_period(void **state) /* SN-DISC-3 */
+{
+    struct discovery d;
+    (void)state;
+    discovery_init(&d, 8, 10000, 123456789, 1000);
+    assert_in_range(discovery_deadline(&d), 1000, 1999);
+    discovery_init(&d, 8, 5, 3, 1000); /* a period of five milliseconds has no tenth */
+    assert_int_equal(discovery_deadline(&d), 1000);
+}
+
+static void without_a_broker_nobody_is_invited(void **state) /* SN-DISC-2, -5 */
+{
+    struct discovery d;
+    struct mqttsn_message m;
+    (void)state;
+    discovery_init(&d, 8, 10000, 0, 1000);
+    assert_false(discovery_tick(&d, false, 1000, &m));
+    assert_int_equal(discovery_deadline(&d), 11000);
+    assert_false(discovery_search(&d, false, 1000, &m));
+    assert_true(discovery_search(&d, true, 1001, &m));
+}
+
+static void period_0_never_advertises_and_still_answers(void **state) /* gateway.advertise: "0s" */
+{
+    struct discovery d;
+    struct mqttsn_message m;
+    (void)state;
+    discovery_init(&d, 8, 0, 5, 1000);
+    assert_int_equal(discovery_deadline(&d), MSEC_NEVER);
+    assert_false(discovery_tick(&d, true, 5000, &m));
+    assert_true(discovery_search(&d, true, 5000, &m));
+}
+
+static void one_gwinfo_a_second_answers_all(void **state) /* SN-DISC-5, -9 */
+{
+    struct discovery d;
+    struct mqttsn_message m;
+    (void)state;
+    discovery_init(&d, 8, 0, 0, 0);
+    assert_true(discovery_search(&d, true, 0, &m));
+    assert_int_equal(m.type, MQTTSN_GWINFO);
+    assert_int_equal(m.gateway_id, 8);
+    assert_int_equal(m.tail.len, 0);
+    assert_false(discovery_search(&d, true, 999, &m));
+    assert_true(discovery_search(&d, true, 1000, &m));
+}
+
+static void a_period_longer_than_the_field_is_said_as_its_most(void **state) /* section 5.3.5 of the standard */
+{
+    struct discovery d;
+    struct mqttsn_message m;
+    (void)state;
+    discovery_init(&d, 8, (msec)100000 * 1000, 0, 0);
+    assert_true(discovery_tick(&d, true, 0, &m));
+    assert_int_equal(m.duration, 65535);
+}
+
+/* ---- strangers ---------------------------------------------------------------------------------------------------- */
+
+static void requests_deserve_an_answer_and_answers_do_not(void **state) /* SN-DSC-5, SN-PING-4 */
+{
+    static const enum mqttsn_type asked[] = { MQTTSN_REGISTER, MQTTSN_PUBLISH, MQTTSN_SUBSCRIBE, MQTTSN_UNSUBSCRIBE,
+                                              MQTTSN_PINGREQ, MQTTSN_DISCONNECT, MQTTSN_WILLTOPICUPD,
+                                              MQTTSN_WILLMSGUPD };
+    static const enum mqttsn_type silent[] = { MQTTSN_PINGRESP, MQTTSN_PUBACK, MQTTSN_REGACK, MQTTSN_PUBREC,
+                                               MQTTSN_PUBCOMP, MQTTSN_ADVERTISE, MQTTSN_GWINFO, MQTTSN_CONNECT };
+    (void)state;
+    for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++)
+        assert_true(sessionless_wants_answer(&(struct mqttsn_message){ .type = asked[i] }));
+    for (size_t i = 0; i < sizeof silent / sizeof silent[0]; i++)
+        assert_false(sessionless_wants_answer(&(struct mqttsn_message){ .type = silent[i] }));
+    assert_false(sessionless_wants_answer(&(struct mqttsn_message){ .type = MQTTSN_PUBLISH, .qos = 3 }));
+}
+
+static void a_stranger_is_answered_once_a_second_and_all_together_have_a_limit(void **state) /* SN-DSC-5 */
+{
+    static struct strangers s = { .limit = 100 };
+    unsigned answers = 0;
+    (void)state;
+    assert_true(sessionless_may_answer(&s, 7, 0));
+    assert_false(sessionless_may_answer(&s, 7, 999));
+    assert_true(sessionless_may_answer(&s, 8, 999));
+    assert_true(sessionless_may_answer(&s, 7, 1000));
+    for (uint32_t i = 0; i < 10000; i++)
+        answers += sessionless_may_answer(&s, i, 2000);
+    assert_int_equal(answers, 100);
+}
+
+static void qos_minus_one_needs_a_common_predefined_id_or_a_short_name(void **state) /* SN-M1-1 to -4 */
+{
+    static const struct predefined_row rows[] = { { "*", "all/1", 1 }, { "*", "n/{client}", 2 }, { "m1", "m1/9", 9 } };
+    struct predefined *t = predefined_new(rows, 3);
+    struct mqttsn_message m = { .type = MQTTSN_PUBLISH, .qos = 3, .retain = true, .topic_id_type = MQTTSN_PREDEFINED,
+                                .topic_id = 1, .tail = TEXT("22") };
+    struct mqtt_packet p;
+    uint8_t two[2];
+    (void)state;
+    assert_true(sessionless_publish(t, &m, two, &p));
+    assert_true(p.type == MQTT_PUBLISH && p.qos == 0 && !p.retain);
+    assert_true(span_equal(p.topic, TEXT("all/1")) && span_equal(p.payload, TEXT("22")));
+    for (m.topic_id = 2; m.topic_id <= 9; m.topic_id++)
+        assert_false(sessionless_publish(t, &m, two, &p));
+    m.topic_id_type = MQTTSN_SHORT;
+    m.topic_id = 0x7474;
+    assert_true(sessionless_publish(t, &m, two, &p));
+    assert_true(span_equal(p.topic, TEXT("tt")));
+    m.topic_id = 0x742b;
+    assert_false(sessionless_publish(t, &m, two, &p));
+    m.topic_id_type = MQTTSN_NORMAL;
+    assert_false(sessionless_publish(t, &m, two, &p));
+    predefined_release(t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(advertise_comes_at_once_and_then_every_period),
+        cmocka_unit_test(the_first_advertise_is_spread_over_a_tenth_of_the_period),
+        cmocka_unit_test(without_a_broker_nobody_is_invited),
+        cmocka_unit_test(period_0_never_advertises_and_still_answers),
+        cmocka_unit_test(one_gwinfo_a_second_answers_all),
+        cmocka_unit_test(a_period_longer_than_the_field_is_said_as_its_most),
+        cmocka_unit_test(requests_deserve_an_answer_and_answers_do_not),
+        cmocka_unit_test(a_stranger_is_answered_once_a_second_and_all_together_have_a_limit),
+        cmocka_unit_test(qos_minus_one_needs_a_common_predefined_id_or_a_short_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
