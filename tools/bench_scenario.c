@@ -137,20 +137,29 @@ static void publish_closed_loop(struct run *x)
     bench_fleet_settle(&x->fleet);
 }
 
+/* One tick of QoS 0 or -1: what is due, but not so much that answers and signals wait long. False: more is due. */
+static bool burst(struct run *x, uint64_t left)
+{
+    const uint64_t most = x->o->clients * 32;
+    bench_fleet_burst(&x->fleet, left < most ? left : most);
+    return left <= most;
+}
+
 static void publish_at_rate(struct run *x)
 {
     const struct bench_options *o = x->o;
     uint64_t tick = x->begin_ns;
     for (uint64_t now = tick; !is_over(x, now, x->fleet.sent); now = bench_now_ns()) {
-        const uint64_t all = o->clients * 8, left = due(x, now) - x->fleet.sent;
+        const uint64_t left = due(x, now) - x->fleet.sent;
+        bool all = true;
         if (o->qos > 0)
             bench_fleet_publish(&x->fleet, left);
         else
-            bench_fleet_burst(&x->fleet, left < all ? left : all);
+            all = burst(x, left);
         while (tick <= now)
             tick += o->tick_ns;
-        bench_fleet_turn(&x->fleet, o->rate > 0 ? tick : 0);
-        while (o->rate > 0 && bench_now_ns() < tick)
+        bench_fleet_turn(&x->fleet, all ? tick : 0);
+        while (all && bench_now_ns() < tick)
             bench_fleet_turn(&x->fleet, tick);
     }
     bench_fleet_settle(&x->fleet);
@@ -289,6 +298,16 @@ static bool open_broker(struct run *x)
     return false;
 }
 
+/* Says goodbye, and waits for the answers a moment only: the figures are in, and what has no sessions answers nothing. */
+static void leave(struct run *x)
+{
+    const uint64_t until = bench_now_ns() + x->o->drain_ns;
+    x->fleet.closed_loop = false;
+    bench_fleet_ask_all(&x->fleet, BENCH_LEAVING);
+    while (x->fleet.waiting > 0 && bench_now_ns() < until)
+        bench_fleet_turn(&x->fleet, until);
+}
+
 bool bench_scenario_run(const struct bench_options *o, struct bench_report *r)
 {
     struct run x = { .o = o, .r = r, .fleet = { .epoll = -1 } };
@@ -300,10 +319,8 @@ bool bench_scenario_run(const struct bench_options *o, struct bench_report *r)
         connect_all(&x);
     good = good && run_scenario(&x);
     count_troubles(&x);
-    if (good && r->connected > 0) {
-        x.fleet.closed_loop = false;
-        step(&x, BENCH_LEAVING);
-    }
+    if (good)
+        leave(&x);
     bench_fleet_close(&x.fleet);
     bench_broker_close(x.broker);
     return good;
