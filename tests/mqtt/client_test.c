@@ -1,5 +1,5 @@
-/* client_test.c -- the client side of one MQTT connection, without the connection (MQTT 3.1.1, sections 2.3.1, 3.1.2, 4.3,
- * 4.4, 4.6). What it writes is read back packet by packet. */
+/* client_test.c -- the client side of one MQTT connection, without the connection (MQTT 3.1.1, sections 2.3.1, 3.1.2,
+ * 4.3, 4.4, 4.6). What it writes is read back packet by packet. */
 #include "mqtt/client.h"
 
 #include <setjmp.h>
@@ -15,7 +15,7 @@ enum { KEEP_ALIVE = 45000, PATIENCE = 10000 };
 
 static int owner, other; /* only their addresses count */
 
-/* ---- what it writes and what it hears ----------------------------------------------------------------------------- */
+/* ---- what it writes and what it hears ---------------------------------------------------------------------------- */
 
 static struct mqtt_packet writes(struct mqtt_client *c, enum mqtt_type type, uint16_t packet_id)
 {
@@ -53,7 +53,8 @@ static void connects(struct mqtt_client *c, bool session_present)
 {
     mqtt_client_open(c, &(struct mqtt_connect){ .client_id = TEXT("m1") }, 1000);
     writes(c, MQTT_CONNECT, 0);
-    assert_int_equal(hears(c, P(CONNACK, .session_present = session_present), NULL), MQTT_EVENT_CONNECTED);
+    assert_int_equal(hears(c, P(CONNACK, .session_present = session_present), NULL),
+                     MQTT_EVENT_CONNECTED);
 }
 
 static struct mqtt_client online(void)
@@ -68,11 +69,12 @@ static uint16_t publishes(struct mqtt_client *c, uint8_t qos)
 {
     uint16_t id = mqtt_client_reserve(c, &owner);
     assert_int_not_equal(id, 0);
-    assert_true(mqtt_client_send(c, &P(PUBLISH, .qos = qos, .packet_id = id, .topic = TEXT("t")), 2000));
+    assert_true(
+        mqtt_client_send(c, &P(PUBLISH, .qos = qos, .packet_id = id, .topic = TEXT("t")), 2000));
     return id;
 }
 
-/* ---- packet ids --------------------------------------------------------------------------------------------------- */
+/* ---- packet ids -------------------------------------------------------------------------------------------------- */
 
 static void an_id_in_use_is_never_given(void **state) /* MQTT-2.3.1-1, -2 */
 {
@@ -105,7 +107,7 @@ static void ids_are_free_after_the_answer(void **state) /* MQTT-2.3.1-2 */
     mqtt_client_clear(&c);
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------ */
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 static void an_answer_goes_to_its_owner(void **state)
 {
@@ -158,7 +160,7 @@ static void an_orphan_goes_on_to_its_end_alone(void **state)
     mqtt_client_clear(&c);
 }
 
-/* ---- again after a reconnect -------------------------------------------------------------------------------------- */
+/* ---- again after a reconnect ------------------------------------------------------------------------------------- */
 
 static void open_requests_leave_again_in_order_with_dup(void **state) /* MQTT-4.4.0-1, -4.6.0-1, -3.3.1-1 */
 {
@@ -188,7 +190,8 @@ static void a_broker_that_forgot_gets_everything_as_new(void **state) /* section
 {
     struct mqtt_client c = online();
     (void)state;
-    uint16_t open = publishes(&c, 1), held = publishes(&c, 2), reserved = mqtt_client_reserve(&c, &owner);
+    uint16_t open = publishes(&c, 1), held = publishes(&c, 2),
+             reserved = mqtt_client_reserve(&c, &owner);
     writes(&c, MQTT_PUBLISH, open);
     writes(&c, MQTT_PUBLISH, held);
     assert_int_equal(hears(&c, P(PUBREC, .packet_id = held), NULL), MQTT_EVENT_ANSWER);
@@ -221,20 +224,22 @@ static void what_is_asked_while_offline_leaves_later_but_not_qos_0(void **state)
     mqtt_client_clear(&c);
 }
 
-/* ---- messages ----------------------------------------------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 static void a_repeated_message_is_heard_once(void **state) /* SN-DLV-16, MQTT-4.3.3-2 */
 {
     struct mqtt_client c = online();
     (void)state;
     uint32_t receipt = message(&c, 2, 40);
-    assert_int_equal(hears(&c, P(PUBLISH, .dup = true, .qos = 2, .packet_id = 40, .topic = TEXT("t")), NULL),
-                     MQTT_EVENT_NONE);
+    assert_int_equal(
+        hears(&c, P(PUBLISH, .dup = true, .qos = 2, .packet_id = 40, .topic = TEXT("t")), NULL),
+        MQTT_EVENT_NONE);
     writes_nothing(&c);
     mqtt_client_take(&c, receipt, 2000);
     writes(&c, MQTT_PUBREC, 40);
-    assert_int_equal(hears(&c, P(PUBLISH, .dup = true, .qos = 2, .packet_id = 40, .topic = TEXT("t")), NULL),
-                     MQTT_EVENT_NONE);
+    assert_int_equal(
+        hears(&c, P(PUBLISH, .dup = true, .qos = 2, .packet_id = 40, .topic = TEXT("t")), NULL),
+        MQTT_EVENT_NONE);
     writes(&c, MQTT_PUBREC, 40);
     mqtt_client_complete(&c, receipt, 2000);
     assert_int_equal(hears(&c, P(PUBREL, .packet_id = 40), NULL), MQTT_EVENT_NONE);
@@ -274,7 +279,7 @@ static void a_receipt_of_a_forgotten_session_means_nothing(void **state) /* sect
     mqtt_client_clear(&c);
 }
 
-/* ---- order and time ----------------------------------------------------------------------------------------------- */
+/* ---- order and time ---------------------------------------------------------------------------------------------- */
 
 static void packets_out_of_place_are_violations(void **state) /* MQTT-3.2.0-1, MQTT-3.2.2-4 */
 {

@@ -1,5 +1,5 @@
-/* aggregate_fan_out_test.c -- a message for many clients of the shared connection, and that connection breaking (SN-DLV-7,
- * -12, SN-GW-5, SN-BRK-5; design rules 1 and 7). */
+/* aggregate_fan_out_test.c -- a message for many clients of the shared connection, and that connection breaking
+ * (SN-DLV-7, -12, SN-GW-5, SN-BRK-5; design rules 1 and 7). */
 #include "tests/gateway/core/scene.h"
 
 static void broker_says(void *scene, const char *payload, uint8_t qos, uint16_t packet_id)
@@ -25,7 +25,7 @@ static void two_holders(void *scene, uint8_t first_qos, uint8_t second_qos)
     round_ends(scene);
 }
 
-/* ---- fan-out ------------------------------------------------------------------------------------------------------ */
+/* ---- fan-out ----------------------------------------------------------------------------------------------------- */
 
 static void each_client_gets_it_at_its_own_qos(void **scene) /* SN-DLV-1, SN-GW-5 */
 {
@@ -130,7 +130,7 @@ static void one_slow_client_does_not_hold_the_window(void **scene) /* design rul
     client_gets(*scene, "m2", 1, "x");
 }
 
-/* ---- the connection breaks ---------------------------------------------------------------------------------------- */
+/* ---- the connection breaks --------------------------------------------------------------------------------------- */
 
 static void a_broker_that_forgot_hears_every_filter_again(void **scene) /* SN-BRK-5 */
 {

@@ -23,7 +23,7 @@ static void broker_sends_retained(void *scene, const char *topic, const char *pa
     broker_sends(scene, P(PUBLISH, .retain = true, .topic = TEXT(topic), .payload = TEXT(payload)));
 }
 
-/* ---- filters are counted ------------------------------------------------------------------------------------------ */
+/* ---- filters are counted ----------------------------------------------------------------------------------------- */
 
 static void the_retained_message_goes_only_to_the_new_holder(void **scene) /* SN-GW-5 */
 {
@@ -165,13 +165,13 @@ static void a_filter_too_deep_is_refused(void **scene) /* design rule 5 */
     client_subscribes(*scene, "m1", deep, 1);
 }
 
-/* ---- packet ids --------------------------------------------------------------------------------------------------- */
+/* ---- packet ids -------------------------------------------------------------------------------------------------- */
 
 static void equal_message_ids_of_clients_do_not_meet(void **scene) /* SN-GW-4 */
 {
     two_clients(*scene);
-    const struct mqttsn_message m = M(PUBLISH, .qos = 1, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162,
-                                      .message_id = 1);
+    const struct mqttsn_message m =
+        M(PUBLISH, .qos = 1, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .message_id = 1);
     client_sends(*scene, "m1", m);
     client_sends(*scene, "m2", m);
     uint16_t one = broker_receives(*scene, P(PUBLISH, .qos = 1, .topic = TEXT("ab")));
@@ -186,8 +186,9 @@ static void equal_message_ids_of_clients_do_not_meet(void **scene) /* SN-GW-4 */
 static void an_answer_for_a_client_that_left_reaches_nobody(void **scene) /* design rule 3 */
 {
     two_clients(*scene);
-    client_sends(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162,
-                                 .message_id = 1));
+    client_sends(
+        *scene, "m1",
+        M(PUBLISH, .qos = 2, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .message_id = 1));
     uint16_t id = broker_receives(*scene, P(PUBLISH, .qos = 2, .topic = TEXT("ab")));
     client_sends(*scene, "m1", M(DISCONNECT, .brief = true));
     client_receives(*scene, "m1", M(DISCONNECT, .brief = true));

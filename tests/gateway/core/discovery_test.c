@@ -81,21 +81,24 @@ static void a_period_longer_than_the_field_is_said_as_its_most(void **state) /* 
     assert_int_equal(m.duration, 65535);
 }
 
-/* ---- strangers ---------------------------------------------------------------------------------------------------- */
+/* ---- strangers --------------------------------------------------------------------------------------------------- */
 
 static void requests_deserve_an_answer_and_answers_do_not(void **state) /* SN-DSC-5, SN-PING-4 */
 {
-    static const enum mqttsn_type asked[] = { MQTTSN_REGISTER, MQTTSN_PUBLISH, MQTTSN_SUBSCRIBE, MQTTSN_UNSUBSCRIBE,
-                                              MQTTSN_PINGREQ, MQTTSN_DISCONNECT, MQTTSN_WILLTOPICUPD,
-                                              MQTTSN_WILLMSGUPD };
-    static const enum mqttsn_type silent[] = { MQTTSN_PINGRESP, MQTTSN_PUBACK, MQTTSN_REGACK, MQTTSN_PUBREC,
-                                               MQTTSN_PUBCOMP, MQTTSN_ADVERTISE, MQTTSN_GWINFO, MQTTSN_CONNECT };
+    static const enum mqttsn_type asked[] = { MQTTSN_REGISTER,     MQTTSN_PUBLISH,
+                                              MQTTSN_SUBSCRIBE,    MQTTSN_UNSUBSCRIBE,
+                                              MQTTSN_PINGREQ,      MQTTSN_DISCONNECT,
+                                              MQTTSN_WILLTOPICUPD, MQTTSN_WILLMSGUPD };
+    static const enum mqttsn_type silent[] = { MQTTSN_PINGRESP, MQTTSN_PUBACK,  MQTTSN_REGACK,
+                                               MQTTSN_PUBREC,   MQTTSN_PUBCOMP, MQTTSN_ADVERTISE,
+                                               MQTTSN_GWINFO,   MQTTSN_CONNECT };
     (void)state;
     for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++)
         assert_true(sessionless_wants_answer(&(struct mqttsn_message){ .type = asked[i] }));
     for (size_t i = 0; i < sizeof silent / sizeof silent[0]; i++)
         assert_false(sessionless_wants_answer(&(struct mqttsn_message){ .type = silent[i] }));
-    assert_false(sessionless_wants_answer(&(struct mqttsn_message){ .type = MQTTSN_PUBLISH, .qos = 3 }));
+    assert_false(
+        sessionless_wants_answer(&(struct mqttsn_message){ .type = MQTTSN_PUBLISH, .qos = 3 }));
 }
 
 static void a_stranger_is_answered_once_a_second_and_all_together_have_a_limit(void **state) /* SN-DSC-5 */
@@ -114,10 +117,16 @@ static void a_stranger_is_answered_once_a_second_and_all_together_have_a_limit(v
 
 static void qos_minus_one_needs_a_common_predefined_id_or_a_short_name(void **state) /* SN-M1-1 to -4 */
 {
-    static const struct predefined_row rows[] = { { "*", "all/1", 1 }, { "*", "n/{client}", 2 }, { "m1", "m1/9", 9 } };
+    static const struct predefined_row rows[] = { { "*", "all/1", 1 },
+                                                  { "*", "n/{client}", 2 },
+                                                  { "m1", "m1/9", 9 } };
     struct predefined *t = predefined_new(rows, 3);
-    struct mqttsn_message m = { .type = MQTTSN_PUBLISH, .qos = 3, .retain = true, .topic_id_type = MQTTSN_PREDEFINED,
-                                .topic_id = 1, .tail = TEXT("22") };
+    struct mqttsn_message m = { .type = MQTTSN_PUBLISH,
+                                .qos = 3,
+                                .retain = true,
+                                .topic_id_type = MQTTSN_PREDEFINED,
+                                .topic_id = 1,
+                                .tail = TEXT("22") };
     struct mqtt_packet p;
     uint8_t two[2];
     (void)state;

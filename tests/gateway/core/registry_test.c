@@ -1,5 +1,5 @@
-/* registry_test.c -- topic ids, predefined ids, subscriptions and wills of one session, and what it may use (SN-TOP, SN-WILL,
- * SN-CONN-4 to -6, SN-PUB-9). */
+/* registry_test.c -- topic ids, predefined ids, subscriptions and wills of one session, and what it may use (SN-TOP,
+ * SN-WILL, SN-CONN-4 to -6, SN-PUB-9). */
 #include "gateway/core/access.h"
 #include "gateway/core/predefined.h"
 #include "gateway/core/registry.h"
@@ -14,7 +14,7 @@
 
 #define TEXT(t) span_text(t)
 
-/* ---- registry ----------------------------------------------------------------------------------------------------- */
+/* ---- registry ---------------------------------------------------------------------------------------------------- */
 
 static bool skips_none(const void *context, uint16_t id)
 {
@@ -98,12 +98,13 @@ static void after_unconfirm_no_id_counts_as_known(void **state) /* SN-TOP-3 */
     registry_clear(&r);
 }
 
-/* ---- predefined --------------------------------------------------------------------------------------------------- */
+/* ---- predefined -------------------------------------------------------------------------------------------------- */
 
 static void a_row_of_its_own_comes_before_the_common_one(void **state) /* SN-TOP-4 */
 {
-    static const struct predefined_row rows[] = { { "*", "all/1", 1 },  { "*", "all/2", 2 }, { "!", "odd", 1 },
-                                                  { "m1", "m1/1", 1 },  { "m1", "m1/9", 9 }, { "m10", "m10/1", 1 } };
+    static const struct predefined_row rows[] = { { "*", "all/1", 1 }, { "*", "all/2", 2 },
+                                                  { "!", "odd", 1 },   { "m1", "m1/1", 1 },
+                                                  { "m1", "m1/9", 9 }, { "m10", "m10/1", 1 } };
     struct predefined *p = predefined_new(rows, sizeof rows / sizeof rows[0]);
     (void)state;
     assert_string_equal(predefined_find(p, "m1", 1), "m1/1");
@@ -133,7 +134,7 @@ static void a_table_lives_as_long_as_somebody_holds_it(void **state) /* SN-TOP-1
     predefined_release(p);
 }
 
-/* ---- subscriptions ------------------------------------------------------------------------------------------------ */
+/* ---- subscriptions ----------------------------------------------------------------------------------------------- */
 
 static void subscriptions_are_found_by_filter_by_packet_and_by_standing(void **state) /* SN-SES-6, SN-SUB-10 */
 {
@@ -161,7 +162,7 @@ static void subscriptions_are_found_by_filter_by_packet_and_by_standing(void **s
     assert_int_equal(s.count, 0);
 }
 
-/* ---- will --------------------------------------------------------------------------------------------------------- */
+/* ---- will -------------------------------------------------------------------------------------------------------- */
 
 static void topic_and_message_of_a_will_are_set_apart(void **state) /* SN-WILL-3, -7 */
 {
@@ -170,7 +171,8 @@ static void topic_and_message_of_a_will_are_set_apart(void **state) /* SN-WILL-3
     (void)state;
     will_into(NULL, &c);
     assert_false(c.has_will);
-    assert_true(will_set_topic(&w, &(struct mqttsn_message){ .qos = 1, .retain = true, .tail = TEXT("w") }));
+    assert_true(
+        will_set_topic(&w, &(struct mqttsn_message){ .qos = 1, .retain = true, .tail = TEXT("w") }));
     will_into(w, &c);
     assert_true(c.has_will && c.will.retain && c.will.qos == 1 && c.will.message.len == 0);
     assert_true(will_set_message(w, TEXT("gone")));
@@ -183,18 +185,18 @@ static void topic_and_message_of_a_will_are_set_apart(void **state) /* SN-WILL-3
     will_free(NULL);
 }
 
-/* ---- access ------------------------------------------------------------------------------------------------------- */
+/* ---- access ------------------------------------------------------------------------------------------------------ */
 
 static const struct limits limits = { .max_client_id = 30 };
 static const char of_31[] = "1234567890123456789012345678901";
 
-static enum mqttsn_return_code admitted(const struct access *a, uint8_t protocol, uint16_t duration, struct span id)
+static enum mqttsn_return_code admitted(const struct access *a, uint8_t protocol, uint16_t duration,
+                                        struct span id)
 {
-    return access_admit(a, &limits,
-                        &(struct mqttsn_message){ .type = MQTTSN_CONNECT,
-                                                  .protocol_id = protocol,
-                                                  .duration = duration,
-                                                  .tail = id });
+    return access_admit(
+        a, &limits,
+        &(struct mqttsn_message){
+            .type = MQTTSN_CONNECT, .protocol_id = protocol, .duration = duration, .tail = id });
 }
 
 static void only_a_valid_connect_is_admitted(void **state) /* SN-CONN-4, -5, -6 */

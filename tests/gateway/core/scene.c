@@ -1,8 +1,8 @@
 /* scene.c -- the stage of scene.h: the gateway's two funnels without sockets.
  *
  * What the shell does with the actions of a decision is done here in the same order (gateway/gateway.c and
- * gateway_links.c): sends leave at once, requests go through the strategy, what the broker connection has for sessions is
- * handed over until nothing is left, and a session that is over is freed last. */
+ * gateway_links.c): sends leave at once, requests go through the strategy, what the broker connection has for sessions
+ * is handed over until nothing is left, and a session that is over is freed last. */
 #include "tests/gateway/core/scene_inside.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 enum { TICKS_MAX = 200 }; /* at one moment: more is a deadline that never moves */
 
-/* ---- who ---------------------------------------------------------------------------------------------------------- */
+/* ---- who --------------------------------------------------------------------------------------------------------- */
 
 struct scene_client *scene_find(struct scene *s, const char *who)
 {
@@ -50,12 +50,13 @@ static struct scene_client *new_client(struct scene *s, const char *who)
     return c;
 }
 
-/* ---- the way to the broker ---------------------------------------------------------------------------------------- */
+/* ---- the way to the broker --------------------------------------------------------------------------------------- */
 
 void scene_drain(struct scene *s, struct upstream *u, const char *who)
 {
     size_t total = 0;
-    for (struct span bytes = buffer_span(&u->mqtt.out); bytes.len > 0; bytes = buffer_span(&u->mqtt.out)) {
+    for (struct span bytes = buffer_span(&u->mqtt.out); bytes.len > 0;
+         bytes = buffer_span(&u->mqtt.out)) {
         assert_int_equal(mqtt_frame_len(bytes, &total), MQTT_OK);
         assert_true(total <= bytes.len);
         said_add(&s->to_broker, who, span_of(bytes.at, total));
@@ -111,7 +112,7 @@ static void request_upstream(struct scene *s, struct scene_client *c, const stru
     c->closing = c->closing || (!s->shared && p->type == MQTT_DISCONNECT);
 }
 
-/* ---- what a decision asks for ------------------------------------------------------------------------------------- */
+/* ---- what a decision asks for ------------------------------------------------------------------------------------ */
 
 static void deliver(struct scene *s, const struct scene_client *c, const struct mqttsn_message *m)
 {
@@ -196,7 +197,7 @@ void scene_settle(struct scene *s)
         settle_own(s, &s->clients[i]);
 }
 
-/* ---- input -------------------------------------------------------------------------------------------------------- */
+/* ---- input ------------------------------------------------------------------------------------------------------- */
 
 void client_sends(struct scene *s, const char *who, struct mqttsn_message m)
 {
@@ -270,14 +271,15 @@ void client_is_replaced(struct scene *s, const char *who)
     scene_settle(s);
 }
 
-/* ---- time --------------------------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------------------------------- */
 
 static struct scene_client *first_due(struct scene *s, msec end)
 {
     struct scene_client *due = NULL;
     for (size_t i = 0; i < s->client_count; i++) {
         struct scene_client *c = &s->clients[i];
-        if (c->here && c->session.deadline <= end && (!due || c->session.deadline < due->session.deadline))
+        if (c->here && c->session.deadline <= end &&
+            (!due || c->session.deadline < due->session.deadline))
             due = c;
     }
     return due;

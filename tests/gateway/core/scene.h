@@ -66,15 +66,15 @@ int open_aggregate(void **state);
 int close_scene(void **state);
 
 #define IN_TRANSPARENT(test) cmocka_unit_test_setup_teardown(test, open_transparent, close_scene)
-#define IN_AGGREGATE(test)                                                                                             \
-    {                                                                                                                  \
-#test " (aggregate)", test, open_aggregate, close_scene, NULL                                                  \
+#define IN_AGGREGATE(test)                                                                         \
+    {                                                                                              \
+#test " (aggregate)", test, open_aggregate, close_scene, NULL                              \
     }
 #define IN_BOTH(test) IN_TRANSPARENT(test), IN_AGGREGATE(test)
 
-/* ---- what happens ------------------------------------------------------------------------------------------------- */
+/* ---- what happens ------------------------------------------------------------------------------------------------ */
 
-/* A client that has no session yet gets one. CONNECT and PINGREQ without tail: CONNECT names the client. */
+/* A client that has no session yet gets one. To a CONNECT its client id and the protocol id are added. */
 void client_sends(struct scene *s, const char *who, struct mqttsn_message m);
 
 /* On the shared connection, or on that of the client who connected last (see broker_turns_to). */
@@ -91,14 +91,14 @@ void time_passes(struct scene *s, msec ms);
 /* Another client speaks from its address (SN-CONN-12). */
 void client_is_replaced(struct scene *s, const char *who);
 
-/* ---- what must follow --------------------------------------------------------------------------------------------- */
+/* ---- what must follow -------------------------------------------------------------------------------------------- */
 
-/* The next message to this client. An id that the gateway chooses (REGISTER, PUBLISH, PUBREL) is any but 0 where `m` has
- * 0; returns the id. */
+/* The next message to this client. An id that the gateway chooses (REGISTER, PUBLISH, PUBREL) is any but 0 where `m`
+ * has 0; returns the id. */
 uint16_t client_receives(struct scene *s, const char *who, struct mqttsn_message m);
 
-/* The next packet on any connection. A packet id that the gateway chooses (PUBLISH, SUBSCRIBE, UNSUBSCRIBE) is any but 0
- * where `p` has 0; returns the id. */
+/* The next packet on any connection. A packet id that the gateway chooses (PUBLISH, SUBSCRIBE, UNSUBSCRIBE) is any but
+ * 0 where `p` has 0; returns the id. */
 uint16_t broker_receives(struct scene *s, struct mqtt_packet p);
 
 void nothing_is_sent(struct scene *s);
@@ -110,7 +110,7 @@ void session_is_gone(struct scene *s, const char *who);
 /* Its session; fails when there is none. */
 struct session *session_of(struct scene *s, const char *who);
 
-/* ---- given -------------------------------------------------------------------------------------------------------- */
+/* ---- given ------------------------------------------------------------------------------------------------------- */
 
 /* Keep-alive 60 s, no will. */
 void client_connects(struct scene *s, const char *who, bool clean);
@@ -127,4 +127,5 @@ void round_ends(struct scene *s);
 void client_falls_asleep(struct scene *s, const char *who, uint16_t seconds);
 
 /* A message from the broker; `packet_id` 0 is QoS 0. */
-void broker_publishes(struct scene *s, const char *topic, const char *payload, uint8_t qos, uint16_t packet_id);
+void broker_publishes(struct scene *s, const char *topic, const char *payload, uint8_t qos,
+                      uint16_t packet_id);

@@ -60,9 +60,11 @@ void client_falls_asleep(struct scene *s, const char *who, uint16_t seconds)
     session_is(s, who, SESSION_ASLEEP);
 }
 
-void broker_publishes(struct scene *s, const char *topic, const char *payload, uint8_t qos, uint16_t packet_id)
+void broker_publishes(struct scene *s, const char *topic, const char *payload, uint8_t qos,
+                      uint16_t packet_id)
 {
-    broker_sends(s, P(PUBLISH, .qos = qos, .packet_id = packet_id, .topic = TEXT(topic), .payload = TEXT(payload)));
+    broker_sends(s, P(PUBLISH, .qos = qos, .packet_id = packet_id, .topic = TEXT(topic),
+                      .payload = TEXT(payload)));
 }
 
 void broker_goes_away(struct scene *s)

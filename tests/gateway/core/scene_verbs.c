@@ -1,6 +1,6 @@
 /* scene_verbs.c -- the stage of scene.h: opening and closing it, and the lines of a test that name what must follow.
  *
- * What left the gateway waits in two lists, one to the clients and one to the broker, until a line of the test names it.
+ * What left the gateway waits in two lists, one to the clients and one to the broker, until a test line names it.
  * Messages are compared by their bytes, so that no field escapes, and shown as text when they differ. */
 #include "tests/gateway/core/scene_inside.h"
 
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* ---- lists -------------------------------------------------------------------------------------------------------- */
+/* ---- lists ------------------------------------------------------------------------------------------------------- */
 
 void said_add(struct said_list *l, const char *who, struct span bytes)
 {
@@ -32,7 +32,7 @@ static void said_clear(struct said_list *l)
         free(l->list[i].bytes);
 }
 
-/* ---- as text ------------------------------------------------------------------------------------------------------ */
+/* ---- as text ----------------------------------------------------------------------------------------------------- */
 
 static const char *message_line(const struct said *one, char *line, size_t room)
 {
@@ -45,11 +45,12 @@ static const char *packet_text(const struct mqtt_packet *p, char *line, size_t r
 {
     char topic[200], payload[200];
     bool connect = p->type == MQTT_CONNECT;
-    snprintf(line, room, "%s%s%s id=%u qos=%u code=%u%s %s \"%s\"", mqtt_type_name(p->type), p->dup ? " dup" : "",
-             p->retain ? " retain" : "", p->packet_id, p->qos, p->code,
-             connect && p->connect.clean ? " clean" : "",
-             mqttsn_text_span(connect ? p->connect.client_id : p->topic, topic, sizeof topic),
-             mqttsn_text_span(connect ? p->connect.will.message : p->payload, payload, sizeof payload));
+    snprintf(
+        line, room, "%s%s%s id=%u qos=%u code=%u%s %s \"%s\"", mqtt_type_name(p->type),
+        p->dup ? " dup" : "", p->retain ? " retain" : "", p->packet_id, p->qos, p->code,
+        connect && p->connect.clean ? " clean" : "",
+        mqttsn_text_span(connect ? p->connect.client_id : p->topic, topic, sizeof topic),
+        mqttsn_text_span(connect ? p->connect.will.message : p->payload, payload, sizeof payload));
     return line;
 }
 
@@ -60,7 +61,7 @@ static const char *packet_line(const struct said *one, char *line, size_t room)
     return packet_text(&p, line, room);
 }
 
-/* ---- opening and closing ------------------------------------------------------------------------------------------ */
+/* ---- opening and closing ----------------------------------------------------------------------------------------- */
 
 static struct scene *new_scene(void)
 {
@@ -150,11 +151,12 @@ int close_scene(void **state)
     return complete ? 0 : -1;
 }
 
-/* ---- what must follow --------------------------------------------------------------------------------------------- */
+/* ---- what must follow -------------------------------------------------------------------------------------------- */
 
 static bool gateway_chooses_id(const struct mqttsn_message *m)
 {
-    return m->type == MQTTSN_REGISTER || m->type == MQTTSN_PUBREL || (m->type == MQTTSN_PUBLISH && m->qos > 0);
+    return m->type == MQTTSN_REGISTER || m->type == MQTTSN_PUBREL ||
+           (m->type == MQTTSN_PUBLISH && m->qos > 0);
 }
 
 uint16_t client_receives(struct scene *s, const char *who, struct mqttsn_message m)
@@ -172,16 +174,18 @@ uint16_t client_receives(struct scene *s, const char *who, struct mqttsn_message
     }
     struct writer w = writer_of(bytes, sizeof bytes);
     assert_int_equal(mqttsn_encode(&m, &w), MQTTSN_OK);
-    if (strcmp(one->who, who) != 0 || !span_equal(span_of(bytes, sizeof bytes - w.left), span_of(one->bytes, one->len)))
-        fail_msg("%s received %s\nbut should: %s received %s", one->who, mqttsn_text(&got, is, sizeof is), who,
-                 mqttsn_text(&m, should, sizeof should));
+    if (strcmp(one->who, who) != 0 ||
+        !span_equal(span_of(bytes, sizeof bytes - w.left), span_of(one->bytes, one->len)))
+        fail_msg("%s received %s\nbut should: %s received %s", one->who,
+                 mqttsn_text(&got, is, sizeof is), who, mqttsn_text(&m, should, sizeof should));
     s->to_clients.first++;
     return got.message_id;
 }
 
 static bool client_chooses_id(const struct mqtt_packet *p)
 {
-    return p->type == MQTT_SUBSCRIBE || p->type == MQTT_UNSUBSCRIBE || (p->type == MQTT_PUBLISH && p->qos > 0);
+    return p->type == MQTT_SUBSCRIBE || p->type == MQTT_UNSUBSCRIBE ||
+           (p->type == MQTT_PUBLISH && p->qos > 0);
 }
 
 uint16_t broker_receives(struct scene *s, struct mqtt_packet p)
@@ -191,7 +195,8 @@ uint16_t broker_receives(struct scene *s, struct mqtt_packet p)
     struct said *one = said_next(&s->to_broker);
     struct mqtt_packet got;
     if (!one)
-        fail_msg("the broker received nothing, but should: %s", packet_text(&p, should, sizeof should));
+        fail_msg("the broker received nothing, but should: %s",
+                 packet_text(&p, should, sizeof should));
     assert_int_equal(mqtt_decode(span_of(one->bytes, one->len), &got), MQTT_OK);
     if (client_chooses_id(&p) && p.packet_id == 0)
         p.packet_id = got.packet_id;

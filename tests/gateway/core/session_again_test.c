@@ -9,7 +9,7 @@ static void client_is_there(void *scene, const char *filter, uint8_t qos)
     session_of(scene, "m1")->keep_alive_s = 0; /* silence is what these scenes are about */
 }
 
-/* ---- retransmission ----------------------------------------------------------------------------------------------- */
+/* ---- retransmission ---------------------------------------------------------------------------------------------- */
 
 static void a_message_is_sent_four_times_and_then_waits(void **scene) /* SN-RTX-1, -2, -4 */
 {
@@ -53,10 +53,12 @@ static void pubrel_is_repeated_until_pubcomp(void **scene) /* SN-RTX-1, -2 */
 {
     client_is_there(*scene, "lamp/1", 2);
     broker_publishes(*scene, "lamp/1", "on", 2, 40);
-    uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id = 3, .tail = TEXT("on")));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id = 3, .tail = TEXT("on")));
     time_passes(*scene, 10 * SECOND);
-    client_receives(*scene, "m1", M(PUBLISH, .qos = 2, .dup = true, .topic_id = 3, .message_id = id,
-                                    .tail = TEXT("on")));
+    client_receives(
+        *scene, "m1",
+        M(PUBLISH, .qos = 2, .dup = true, .topic_id = 3, .message_id = id, .tail = TEXT("on")));
     client_sends(*scene, "m1", M(PUBREC, .message_id = id));
     client_receives(*scene, "m1", M(PUBREL, .message_id = id));
     broker_receives(*scene, P(PUBREC, .packet_id = 40));
@@ -72,23 +74,26 @@ static void a_late_acknowledgement_counts(void **scene) /* SN-RTX-10 */
 {
     client_is_there(*scene, "lamp/1", 1);
     broker_publishes(*scene, "lamp/1", "on", 1, 40);
-    uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
     time_passes(*scene, 12 * SECOND);
-    client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .dup = true, .topic_id = 3, .message_id = id,
-                                    .tail = TEXT("on")));
+    client_receives(
+        *scene, "m1",
+        M(PUBLISH, .qos = 1, .dup = true, .topic_id = 3, .message_id = id, .tail = TEXT("on")));
     client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
     broker_receives(*scene, P(PUBACK, .packet_id = 40));
     time_passes(*scene, 60 * SECOND);
     nothing_is_sent(*scene);
 }
 
-/* ---- which kind of id --------------------------------------------------------------------------------------------- */
+/* ---- which kind of id -------------------------------------------------------------------------------------------- */
 
 static void a_topic_of_two_characters_goes_as_short_name(void **scene) /* SN-DLV-4 */
 {
     client_is_there(*scene, "#", 0);
     broker_publishes(*scene, "ab", "1", 0, 0);
-    client_receives(*scene, "m1", M(PUBLISH, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .tail = TEXT("1")));
+    client_receives(*scene, "m1",
+                    M(PUBLISH, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .tail = TEXT("1")));
     client_registers(*scene, "m1", "ab");
     broker_publishes(*scene, "ab", "2", 0, 0);
     client_receives(*scene, "m1", M(PUBLISH, .topic_id = 3, .tail = TEXT("2")));
@@ -101,7 +106,7 @@ static void a_topic_of_one_character_gets_a_normal_id(void **scene) /* SN-DLV-5 
     client_receives(*scene, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("a")));
 }
 
-/* ---- too large, too many ------------------------------------------------------------------------------------------ */
+/* ---- too large, too many ----------------------------------------------------------------------------------------- */
 
 static void what_the_radio_cannot_carry_is_abandoned_and_acknowledged(void **scene) /* SN-FRM-9 */
 {
@@ -141,7 +146,8 @@ static void the_long_length_counts_too(void **scene) /* SN-FRM-3, -9 */
     ((struct scene *)*scene)->max_message = 257;
     client_is_there(*scene, "lamp/1", 0);
     memset(payload, 'x', 249);
-    broker_publishes(*scene, "lamp/1", payload, 0, 0); /* 7 + 249 = 256, with two more octets of length 258 */
+    broker_publishes(*scene, "lamp/1", payload, 0,
+                     0); /* 7 + 249 = 256, with two more octets of length 258 */
     dropped(*scene, DROP_TOO_LARGE);
     payload[248] = '\0';
     broker_publishes(*scene, "lamp/1", payload, 0, 0);
@@ -192,7 +198,7 @@ static void what_waited_too_long_is_dropped_and_acknowledged(void **scene) /* li
     client_receives(s, "m1", M(PINGRESP));
 }
 
-/* ---- after a new connection --------------------------------------------------------------------------------------- */
+/* ---- after a new connection -------------------------------------------------------------------------------------- */
 
 static void after_a_reconnect_ids_are_registered_again_before_delivery(void **scene) /* SN-TOP-3, SN-REG-7, A13 */
 {
@@ -205,7 +211,8 @@ static void after_a_reconnect_ids_are_registered_again_before_delivery(void **sc
     client_sends(*scene, "m1", M(CONNECT, .duration = 60));
     broker_accepts(*scene, "m1", false, true);
     client_receives(*scene, "m1", M(CONNACK));
-    client_sends(*scene, "m1", M(PUBLISH, .topic_id = 3, .tail = TEXT("mine"))); /* its own use needs nothing */
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .topic_id = 3, .tail = TEXT("mine"))); /* its own use needs nothing */
     broker_receives(*scene, P(PUBLISH, .topic = TEXT("lamp/1"), .payload = TEXT("mine")));
     broker_publishes(*scene, "lamp/1", "on", 0, 0);
     uint16_t id = client_receives(*scene, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("lamp/1")));

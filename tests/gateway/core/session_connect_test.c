@@ -1,7 +1,7 @@
 /* session_connect_test.c -- CONNECT, and the ways out of it (MQTT-SN 1.2, section 6.2; SN-CONN, SN-DSC). */
 #include "tests/gateway/core/scene.h"
 
-/* ---- the broker answers first ------------------------------------------------------------------------------------- */
+/* ---- the broker answers first ------------------------------------------------------------------------------------ */
 
 static void connack_follows_the_brokers(void **scene) /* SN-CONN-1 */
 {
@@ -82,7 +82,7 @@ static void a_refused_reconnect_keeps_the_stored_session(void **scene) /* SN-CON
     assert_non_null(registry_find_id(&session_of(*scene, "m1")->topics.normal, id));
 }
 
-/* ---- CONNECT again ------------------------------------------------------------------------------------------------ */
+/* ---- CONNECT again ----------------------------------------------------------------------------------------------- */
 
 static void five_equal_connects_make_one_connection(void **scene) /* SN-CONN-8 */
 {
@@ -171,7 +171,7 @@ static void a_client_whose_address_is_taken_is_lost_with_its_will(void **scene) 
     session_is_gone(*scene, "m1");
 }
 
-/* ---- too early ---------------------------------------------------------------------------------------------------- */
+/* ---- too early --------------------------------------------------------------------------------------------------- */
 
 static void what_comes_before_connack_is_dropped(void **scene) /* SN-CONN-14 */
 {
@@ -203,7 +203,7 @@ static void messages_of_the_gateway_are_dropped(void **scene) /* SN-FRM-8, SN-PI
     nothing_is_sent(*scene);
 }
 
-/* ---- leaving ------------------------------------------------------------------------------------------------------ */
+/* ---- leaving ----------------------------------------------------------------------------------------------------- */
 
 static void disconnect_is_answered_and_passed_on(void **scene) /* SN-DSC-1, SN-SES-9 */
 {

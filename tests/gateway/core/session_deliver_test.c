@@ -8,7 +8,7 @@ static void client_is_there(void *scene, const char *filter, uint8_t qos)
     client_subscribes(scene, "m1", filter, qos);
 }
 
-/* ---- the three levels --------------------------------------------------------------------------------------------- */
+/* ---- the three levels -------------------------------------------------------------------------------------------- */
 
 static void qos_0_is_sent_with_the_id_of_suback(void **scene) /* SN-DLV-1 */
 {
@@ -24,7 +24,8 @@ static void qos_1_is_acknowledged_when_the_client_has(void **scene) /* SN-DLV-6,
     client_connects(*scene, "m1", true);
     uint16_t topic = client_subscribes(*scene, "m1", "lamp/1", 1);
     broker_publishes(*scene, "lamp/1", "on", 1, 40);
-    uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = topic, .tail = TEXT("on")));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = topic, .tail = TEXT("on")));
     broker_receives_nothing(*scene);
     client_sends(*scene, "m1", M(PUBACK, .topic_id = topic, .message_id = id));
     broker_receives(*scene, P(PUBACK, .packet_id = 40));
@@ -35,7 +36,8 @@ static void qos_2_goes_step_by_step_with_the_client(void **scene) /* SN-DLV-7, t
     client_connects(*scene, "m1", true);
     uint16_t topic = client_subscribes(*scene, "m1", "lamp/1", 2);
     broker_publishes(*scene, "lamp/1", "on", 2, 40);
-    uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id = topic, .tail = TEXT("on")));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id = topic, .tail = TEXT("on")));
     broker_receives_nothing(*scene);
     client_sends(*scene, "m1", M(PUBREC, .message_id = id));
     broker_receives(*scene, P(PUBREC, .packet_id = 40));
@@ -51,7 +53,8 @@ static void qos_2_with_everything_doubled_reaches_the_client_once(void **scene) 
     client_connects(*scene, "m1", true);
     uint16_t topic = client_subscribes(*scene, "m1", "lamp/1", 2);
     broker_publishes(*scene, "lamp/1", "on", 2, 40);
-    uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id = topic, .tail = TEXT("on")));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id = topic, .tail = TEXT("on")));
     broker_sends(*scene, P(PUBLISH, .qos = 2, .dup = true, .packet_id = 40, .topic = TEXT("lamp/1"),
                            .payload = TEXT("on")));
     nothing_is_sent(*scene);
@@ -82,7 +85,8 @@ static void a_second_puback_is_ignored(void **scene) /* SN-RTX-10 */
 {
     client_is_there(*scene, "lamp/1", 1);
     broker_publishes(*scene, "lamp/1", "on", 1, 40);
-    uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
     client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
     broker_receives(*scene, P(PUBACK, .packet_id = 40));
     client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
@@ -98,7 +102,7 @@ static void pubrec_of_an_unknown_id_is_released(void **scene) /* SN-DLV-6 */
     broker_receives_nothing(*scene);
 }
 
-/* ---- one at a time ------------------------------------------------------------------------------------------------ */
+/* ---- one at a time ----------------------------------------------------------------------------------------------- */
 
 static void one_message_is_in_flight_and_order_is_kept(void **scene) /* SN-RTX-5, SN-DLV-3 */
 {
@@ -106,12 +110,14 @@ static void one_message_is_in_flight_and_order_is_kept(void **scene) /* SN-RTX-5
     broker_publishes(*scene, "lamp/1", "1", 1, 41);
     broker_publishes(*scene, "lamp/1", "2", 0, 0);
     broker_publishes(*scene, "lamp/1", "3", 1, 43);
-    uint16_t first = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
+    uint16_t first =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
     nothing_is_sent(*scene);
     client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = first));
     broker_receives(*scene, P(PUBACK, .packet_id = 41));
     client_receives(*scene, "m1", M(PUBLISH, .topic_id = 3, .tail = TEXT("2")));
-    uint16_t third = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("3")));
+    uint16_t third =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("3")));
     assert_int_not_equal(first, third);
     client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = third));
     broker_receives(*scene, P(PUBACK, .packet_id = 43));
@@ -124,14 +130,15 @@ static void message_ids_go_round_without_0(void **scene) /* section 2.8 of the s
     static const uint16_t expected[] = { 0xFFFF, 1, 2 };
     for (uint16_t i = 0; i < 3; i++) {
         broker_publishes(*scene, "lamp/1", "x", 1, (uint16_t)(40 + i));
-        uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("x")));
+        uint16_t id =
+            client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("x")));
         assert_int_equal(id, expected[i]);
         client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
         broker_receives(*scene, P(PUBACK, .packet_id = (uint16_t)(40 + i)));
     }
 }
 
-/* ---- REGISTER first ----------------------------------------------------------------------------------------------- */
+/* ---- REGISTER first ---------------------------------------------------------------------------------------------- */
 
 static void a_topic_behind_a_wildcard_is_registered_first(void **scene) /* SN-REG-7, -8, SN-DLV-2 */
 {
@@ -164,7 +171,8 @@ static void a_topic_the_client_refuses_is_never_delivered_again(void **scene) /*
     client_is_there(*scene, "cmd/#", 1);
     broker_publishes(*scene, "cmd/7", "go", 1, 40);
     uint16_t id = client_receives(*scene, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("cmd/7")));
-    client_sends(*scene, "m1", M(REGACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_NOT_SUPPORTED));
+    client_sends(*scene, "m1",
+                 M(REGACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_NOT_SUPPORTED));
     dropped(*scene, DROP_REFUSED_BY_CLIENT);
     broker_receives(*scene, P(PUBACK, .packet_id = 40));
     broker_publishes(*scene, "cmd/7", "go", 1, 41);
@@ -182,7 +190,8 @@ static void a_congested_client_is_left_alone_for_t_wait(void **scene) /* SN-REG-
     session_of(*scene, "m1")->keep_alive_s = 0;
     broker_publishes(*scene, "cmd/7", "go", 0, 0);
     uint16_t id = client_receives(*scene, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("cmd/7")));
-    client_sends(*scene, "m1", M(REGACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_CONGESTION));
+    client_sends(*scene, "m1",
+                 M(REGACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_CONGESTION));
     client_sends(*scene, "m1", M(PINGREQ));
     client_receives(*scene, "m1", M(PINGRESP));
     time_passes(*scene, 300 * SECOND - 1);
@@ -191,18 +200,21 @@ static void a_congested_client_is_left_alone_for_t_wait(void **scene) /* SN-REG-
     client_receives(*scene, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("cmd/7")));
 }
 
-/* ---- the client says no ------------------------------------------------------------------------------------------- */
+/* ---- the client says no ------------------------------------------------------------------------------------------ */
 
 static void an_id_the_client_does_not_know_is_registered_and_sent_anew(void **scene) /* SN-DLV-9 */
 {
     client_is_there(*scene, "lamp/1", 1);
     broker_publishes(*scene, "lamp/1", "on", 1, 40);
-    uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
-    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_INVALID_TOPIC_ID));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+    client_sends(*scene, "m1",
+                 M(PUBACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_INVALID_TOPIC_ID));
     id = client_receives(*scene, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("lamp/1")));
     client_sends(*scene, "m1", M(REGACK, .topic_id = 3, .message_id = id));
     id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
-    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_INVALID_TOPIC_ID));
+    client_sends(*scene, "m1",
+                 M(PUBACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_INVALID_TOPIC_ID));
     dropped(*scene, DROP_REFUSED_BY_CLIENT);
     broker_receives(*scene, P(PUBACK, .packet_id = 40));
     nothing_is_sent(*scene);
@@ -211,16 +223,19 @@ static void an_id_the_client_does_not_know_is_registered_and_sent_anew(void **sc
 static void a_predefined_id_the_client_does_not_know_cannot_be_cured(void **scene) /* SN-DLV-9 */
 {
     client_connects(*scene, "m1", true);
-    client_sends(*scene, "m1",
-                 M(SUBSCRIBE, .qos = 1, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .message_id = 2));
+    client_sends(
+        *scene, "m1",
+        M(SUBSCRIBE, .qos = 1, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .message_id = 2));
     uint16_t packet = broker_receives(*scene, P(SUBSCRIBE, .qos = 1, .topic = TEXT("m1/alarm")));
     broker_sends(*scene, P(SUBACK, .packet_id = packet, .code = 1));
     client_receives(*scene, "m1", M(SUBACK, .qos = 1, .topic_id = 1, .message_id = 2));
     round_ends(*scene);
     broker_publishes(*scene, "m1/alarm", "!", 1, 40);
-    uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id_type = MQTTSN_PREDEFINED,
-                                                  .topic_id = 1, .tail = TEXT("!")));
-    client_sends(*scene, "m1", M(PUBACK, .topic_id = 1, .message_id = id, .return_code = MQTTSN_INVALID_TOPIC_ID));
+    uint16_t id = client_receives(
+        *scene, "m1",
+        M(PUBLISH, .qos = 1, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .tail = TEXT("!")));
+    client_sends(*scene, "m1",
+                 M(PUBACK, .topic_id = 1, .message_id = id, .return_code = MQTTSN_INVALID_TOPIC_ID));
     dropped(*scene, DROP_REFUSED_BY_CLIENT);
     broker_receives(*scene, P(PUBACK, .packet_id = 40));
 }
@@ -243,8 +258,10 @@ static void congestion_of_the_client_keeps_the_message(void **scene) /* SN-DLV-1
     client_is_there(*scene, "lamp/1", 1);
     session_of(*scene, "m1")->keep_alive_s = 0;
     broker_publishes(*scene, "lamp/1", "on", 1, 40);
-    uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
-    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_CONGESTION));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+    client_sends(*scene, "m1",
+                 M(PUBACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_CONGESTION));
     time_passes(*scene, 300 * SECOND - 1);
     nothing_is_sent(*scene);
     broker_receives_nothing(*scene);
@@ -260,8 +277,10 @@ static void a_message_the_client_rejects_is_dropped_and_acknowledged(void **scen
     client_is_there(*scene, "lamp/1", 1);
     for (uint16_t i = 0; i < sizeof codes; i++) {
         broker_publishes(*scene, "lamp/1", "on", 1, (uint16_t)(40 + i));
-        uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
-        client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id, .return_code = codes[i]));
+        uint16_t id =
+            client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+        client_sends(*scene, "m1",
+                     M(PUBACK, .topic_id = 3, .message_id = id, .return_code = codes[i]));
         dropped(*scene, DROP_REFUSED_BY_CLIENT);
         broker_receives(*scene, P(PUBACK, .packet_id = (uint16_t)(40 + i)));
     }
@@ -271,7 +290,8 @@ static void puback_is_matched_by_its_message_id(void **scene) /* section 2.8 of 
 {
     client_is_there(*scene, "lamp/1", 1);
     broker_publishes(*scene, "lamp/1", "on", 1, 40);
-    uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
     client_sends(*scene, "m1", M(PUBACK, .topic_id = 0, .message_id = id));
     broker_receives(*scene, P(PUBACK, .packet_id = 40));
 }

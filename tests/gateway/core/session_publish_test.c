@@ -1,8 +1,8 @@
-/* session_publish_test.c -- from the client to the broker: REGISTER and PUBLISH (MQTT-SN 1.2, sections 6.5 to 6.8; SN-REG,
- * SN-TOP, SN-PUB, SN-M1, SN-CNG). What is lost or repeated on the way is in session_repeat_test.c. */
+/* session_publish_test.c -- from the client to the broker: REGISTER and PUBLISH (MQTT-SN 1.2, sections 6.5 to 6.8;
+ * SN-REG, SN-TOP, SN-PUB, SN-M1, SN-CNG). What is lost or repeated on the way is in session_repeat_test.c. */
 #include "tests/gateway/core/scene.h"
 
-/* ---- REGISTER ----------------------------------------------------------------------------------------------------- */
+/* ---- REGISTER ---------------------------------------------------------------------------------------------------- */
 
 static void register_gives_an_id_without_the_broker(void **scene) /* SN-REG-1, -3 */
 {
@@ -44,7 +44,8 @@ static void names_that_are_none_are_refused(void **scene) /* SN-REG-5 */
     client_connects(*scene, "m1", true);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         client_sends(*scene, "m1", M(REGISTER, .message_id = 1, .tail = TEXT(bad[i])));
-        client_receives(*scene, "m1", M(REGACK, .message_id = 1, .return_code = MQTTSN_NOT_SUPPORTED));
+        client_receives(*scene, "m1",
+                        M(REGACK, .message_id = 1, .return_code = MQTTSN_NOT_SUPPORTED));
         dropped(*scene, DROP_INVALID_TOPIC);
     }
 }
@@ -67,12 +68,13 @@ static void an_id_of_one_client_is_not_valid_for_another(void **scene) /* SN-TOP
     uint16_t id = client_registers(*scene, "m1", "a/b");
     client_connects(*scene, "m2", true);
     client_sends(*scene, "m2", M(PUBLISH, .qos = 1, .topic_id = id, .message_id = 1));
-    client_receives(*scene, "m2",
-                    M(PUBACK, .topic_id = id, .message_id = 1, .return_code = MQTTSN_INVALID_TOPIC_ID));
+    client_receives(
+        *scene, "m2",
+        M(PUBACK, .topic_id = id, .message_id = 1, .return_code = MQTTSN_INVALID_TOPIC_ID));
     dropped(*scene, DROP_INVALID_TOPIC);
 }
 
-/* ---- which topic -------------------------------------------------------------------------------------------------- */
+/* ---- which topic ------------------------------------------------------------------------------------------------- */
 
 static void predefined_and_normal_ids_are_different_spaces(void **scene) /* SN-TOP-4, section 5.3.4 */
 {
@@ -100,7 +102,8 @@ static void a_clients_own_predefined_topic_comes_before_the_common_one(void **sc
 static void a_short_name_is_its_two_characters(void **scene) /* SN-TOP-6 */
 {
     client_connects(*scene, "m1", true);
-    client_sends(*scene, "m1", M(PUBLISH, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .tail = TEXT("1")));
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .tail = TEXT("1")));
     broker_receives(*scene, P(PUBLISH, .topic = TEXT("ab"), .payload = TEXT("1")));
 }
 
@@ -110,9 +113,11 @@ static void a_short_name_that_is_no_topic_is_refused(void **scene) /* SN-TOP-7 *
     client_connects(*scene, "m1", true);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         client_sends(*scene, "m1",
-                     M(PUBLISH, .qos = 1, .topic_id_type = MQTTSN_SHORT, .topic_id = bad[i], .message_id = 9));
-        client_receives(*scene, "m1",
-                        M(PUBACK, .topic_id = bad[i], .message_id = 9, .return_code = MQTTSN_NOT_SUPPORTED));
+                     M(PUBLISH, .qos = 1, .topic_id_type = MQTTSN_SHORT, .topic_id = bad[i],
+                       .message_id = 9));
+        client_receives(
+            *scene, "m1",
+            M(PUBACK, .topic_id = bad[i], .message_id = 9, .return_code = MQTTSN_NOT_SUPPORTED));
         dropped(*scene, DROP_FORBIDDEN);
     }
 }
@@ -125,10 +130,12 @@ static void an_unknown_id_is_told_at_every_qos(void **scene) /* SN-PUB-4, SN-TOP
         for (uint8_t qos = 0; qos <= 2; qos++)
             for (uint8_t type = MQTTSN_NORMAL; type <= MQTTSN_PREDEFINED; type++) {
                 uint16_t id = qos > 0 ? 9 : 0;
-                client_sends(*scene, "m1", M(PUBLISH, .qos = qos, .topic_id_type = type, .topic_id = unknown[i],
-                                             .message_id = id));
-                client_receives(*scene, "m1", M(PUBACK, .topic_id = unknown[i], .message_id = id,
-                                                .return_code = MQTTSN_INVALID_TOPIC_ID));
+                client_sends(*scene, "m1",
+                             M(PUBLISH, .qos = qos, .topic_id_type = type, .topic_id = unknown[i],
+                               .message_id = id));
+                client_receives(*scene, "m1",
+                                M(PUBACK, .topic_id = unknown[i], .message_id = id,
+                                  .return_code = MQTTSN_INVALID_TOPIC_ID));
                 dropped(*scene, DROP_INVALID_TOPIC);
             }
     broker_receives_nothing(*scene);
@@ -137,7 +144,8 @@ static void an_unknown_id_is_told_at_every_qos(void **scene) /* SN-PUB-4, SN-TOP
 static void the_reserved_topic_id_type_is_not_supported(void **scene) /* SN-FRM-7 */
 {
     client_connects(*scene, "m1", true);
-    client_sends(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id_type = MQTTSN_RESERVED, .message_id = 9));
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .qos = 1, .topic_id_type = MQTTSN_RESERVED, .message_id = 9));
     client_receives(*scene, "m1", M(PUBACK, .message_id = 9, .return_code = MQTTSN_NOT_SUPPORTED));
     dropped(*scene, DROP_FORBIDDEN);
     client_sends(*scene, "m1", M(PUBLISH, .topic_id_type = MQTTSN_RESERVED));
@@ -153,9 +161,11 @@ static void a_topic_not_permitted_is_refused_at_every_qos(void **scene) /* SN-PU
     for (uint8_t qos = 0; qos <= 2; qos++) {
         uint16_t id = qos > 0 ? 9 : 0;
         client_sends(*scene, "m1",
-                     M(PUBLISH, .qos = qos, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .message_id = id));
-        client_receives(*scene, "m1",
-                        M(PUBACK, .topic_id = 1, .message_id = id, .return_code = MQTTSN_NOT_SUPPORTED));
+                     M(PUBLISH, .qos = qos, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1,
+                       .message_id = id));
+        client_receives(
+            *scene, "m1",
+            M(PUBACK, .topic_id = 1, .message_id = id, .return_code = MQTTSN_NOT_SUPPORTED));
         dropped(*scene, DROP_FORBIDDEN);
     }
     client_sends(*scene, "m1", M(PUBLISH, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 2));
@@ -180,19 +190,21 @@ static void the_prefix_is_put_before_every_topic(void **scene) /* SN-PUB-14 */
     broker_receives(s, P(PUBACK, .packet_id = 5));
 }
 
-/* ---- QoS ---------------------------------------------------------------------------------------------------------- */
+/* ---- QoS --------------------------------------------------------------------------------------------------------- */
 
 static void retain_and_an_empty_payload_are_passed_on(void **scene) /* SN-PUB-1, -6, -7 */
 {
     client_connects(*scene, "m1", true);
-    client_sends(*scene, "m1", M(PUBLISH, .retain = true, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1));
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .retain = true, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1));
     broker_receives(*scene, P(PUBLISH, .retain = true, .topic = TEXT("m1/alarm")));
 }
 
 static void qos_0_with_a_message_id_is_passed_on(void **scene) /* SN-PUB-11 */
 {
     client_connects(*scene, "m1", true);
-    client_sends(*scene, "m1", M(PUBLISH, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .message_id = 8));
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .message_id = 8));
     broker_receives(*scene, P(PUBLISH, .topic = TEXT("m1/alarm")));
     nothing_is_sent(*scene);
 }
@@ -201,8 +213,10 @@ static void qos_1_is_acknowledged_only_after_the_broker(void **scene) /* SN-PUB-
 {
     client_connects(*scene, "m1", true);
     uint16_t topic = client_registers(*scene, "m1", "a/b");
-    client_sends(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = topic, .message_id = 7, .tail = TEXT("21.5")));
-    uint16_t id = broker_receives(*scene, P(PUBLISH, .qos = 1, .topic = TEXT("a/b"), .payload = TEXT("21.5")));
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .qos = 1, .topic_id = topic, .message_id = 7, .tail = TEXT("21.5")));
+    uint16_t id =
+        broker_receives(*scene, P(PUBLISH, .qos = 1, .topic = TEXT("a/b"), .payload = TEXT("21.5")));
     time_passes(*scene, 59 * SECOND);
     nothing_is_sent(*scene);
     broker_sends(*scene, P(PUBACK, .packet_id = id));
@@ -213,8 +227,10 @@ static void qos_2_goes_step_by_step_with_the_broker(void **scene) /* SN-PUB-3 */
 {
     client_connects(*scene, "m1", true);
     uint16_t topic = client_registers(*scene, "m1", "a/b");
-    client_sends(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id = topic, .message_id = 7, .tail = TEXT("on")));
-    uint16_t id = broker_receives(*scene, P(PUBLISH, .qos = 2, .topic = TEXT("a/b"), .payload = TEXT("on")));
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .qos = 2, .topic_id = topic, .message_id = 7, .tail = TEXT("on")));
+    uint16_t id =
+        broker_receives(*scene, P(PUBLISH, .qos = 2, .topic = TEXT("a/b"), .payload = TEXT("on")));
     nothing_is_sent(*scene);
     broker_sends(*scene, P(PUBREC, .packet_id = id));
     client_receives(*scene, "m1", M(PUBREC, .message_id = 7));
@@ -230,8 +246,10 @@ static void a_broker_without_qos_2_is_hidden_from_the_client(void **scene) /* SN
 {
     client_connects(*scene, "m1", true);
     uint16_t topic = client_registers(*scene, "m1", "a/b");
-    client_sends(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id = topic, .message_id = 7, .tail = TEXT("on")));
-    uint16_t id = broker_receives(*scene, P(PUBLISH, .qos = 2, .topic = TEXT("a/b"), .payload = TEXT("on")));
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .qos = 2, .topic_id = topic, .message_id = 7, .tail = TEXT("on")));
+    uint16_t id =
+        broker_receives(*scene, P(PUBLISH, .qos = 2, .topic = TEXT("a/b"), .payload = TEXT("on")));
     broker_sends(*scene, P(PUBACK, .packet_id = id));
     client_receives(*scene, "m1", M(PUBREC, .message_id = 7));
     client_sends(*scene, "m1", M(PUBREL, .message_id = 7));
@@ -251,25 +269,28 @@ static void message_id_0_is_refused_at_qos_1_and_2(void **scene) /* SN-PUB-10 */
 {
     client_connects(*scene, "m1", true);
     for (uint8_t qos = 1; qos <= 2; qos++) {
-        client_sends(*scene, "m1", M(PUBLISH, .qos = qos, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1));
+        client_sends(*scene, "m1",
+                     M(PUBLISH, .qos = qos, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1));
         client_receives(*scene, "m1", M(PUBACK, .topic_id = 1, .return_code = MQTTSN_NOT_SUPPORTED));
         dropped(*scene, DROP_FORBIDDEN);
     }
     broker_receives_nothing(*scene);
 }
 
-/* ---- QoS -1 of a connected client --------------------------------------------------------------------------------- */
+/* ---- QoS -1 of a connected client -------------------------------------------------------------------------------- */
 
 static void qos_minus_one_is_forwarded_and_never_answered(void **scene) /* SN-M1-4, -8 */
 {
     client_connects(*scene, "m1", true);
-    client_sends(*scene, "m1", M(PUBLISH, .qos = MQTTSN_QOS_MINUS_ONE, .dup = true, .retain = true,
-                                 .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .message_id = 3));
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .qos = MQTTSN_QOS_MINUS_ONE, .dup = true, .retain = true,
+                   .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .message_id = 3));
     broker_receives(*scene, P(PUBLISH, .topic = TEXT("m1/alarm")));
     client_sends(*scene, "m1", M(PUBLISH, .qos = MQTTSN_QOS_MINUS_ONE, .topic_id = 1));
     dropped(*scene, DROP_QOS_MINUS_ONE_TOPIC); /* SN-M1-2 */
-    client_sends(*scene, "m1", M(PUBLISH, .qos = MQTTSN_QOS_MINUS_ONE, .topic_id_type = MQTTSN_PREDEFINED,
-                                 .topic_id = 50));
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .qos = MQTTSN_QOS_MINUS_ONE, .topic_id_type = MQTTSN_PREDEFINED,
+                   .topic_id = 50));
     dropped(*scene, DROP_INVALID_TOPIC); /* SN-M1-3 */
     nothing_is_sent(*scene);
 }

@@ -13,7 +13,7 @@ static struct mqtt_packet published(uint8_t qos, const char *value)
     return P(PUBLISH, .qos = qos, .topic = TEXT("m1/alarm"), .payload = TEXT(value));
 }
 
-/* ---- repeated ----------------------------------------------------------------------------------------------------- */
+/* ---- repeated ---------------------------------------------------------------------------------------------------- */
 
 static void an_open_qos_1_message_is_not_published_twice(void **scene) /* SN-RTX-7 */
 {
@@ -22,7 +22,8 @@ static void an_open_qos_1_message_is_not_published_twice(void **scene) /* SN-RTX
     uint16_t id = broker_receives(*scene, published(1, "21.5"));
     client_sends(*scene, "m1", reading(1, true, 7, "21.5"));
     dropped(*scene, DROP_DUPLICATE);
-    client_sends(*scene, "m1", reading(1, false, 7, "21.5")); /* the client lost its state, the message is the same */
+    client_sends(*scene, "m1",
+                 reading(1, false, 7, "21.5")); /* the client lost its state, the message is the same */
     dropped(*scene, DROP_DUPLICATE);
     broker_receives_nothing(*scene);
     nothing_is_sent(*scene);
@@ -143,7 +144,7 @@ static void qos_2_goes_on_through_sleep(void **scene) /* SN-RTX-8, SN-SLP-14 */
     client_receives(*scene, "m1", M(PUBCOMP, .message_id = 7));
 }
 
-/* ---- limits ------------------------------------------------------------------------------------------------------- */
+/* ---- limits ------------------------------------------------------------------------------------------------------ */
 
 static void more_than_its_window_is_congestion(void **scene) /* SN-PUB-12 */
 {
@@ -155,7 +156,8 @@ static void more_than_its_window_is_congestion(void **scene) /* SN-PUB-12 */
         first = first == 0 ? id : first;
     }
     client_sends(*scene, "m1", reading(1, false, 5, "x"));
-    client_receives(*scene, "m1", M(PUBACK, .topic_id = 1, .message_id = 5, .return_code = MQTTSN_CONGESTION));
+    client_receives(*scene, "m1",
+                    M(PUBACK, .topic_id = 1, .message_id = 5, .return_code = MQTTSN_CONGESTION));
     dropped(*scene, DROP_CONGESTION);
     broker_sends(*scene, P(PUBACK, .packet_id = first));
     client_receives(*scene, "m1", M(PUBACK, .topic_id = 1, .message_id = 1));
@@ -170,7 +172,8 @@ static void a_full_upstream_is_congestion(void **scene) /* SN-CNG-2 */
     client_sends(*scene, "m1", reading(1, false, 1, "0123456789"));
     broker_receives(*scene, published(1, "0123456789"));
     client_sends(*scene, "m1", reading(1, false, 2, "0123456789"));
-    client_receives(*scene, "m1", M(PUBACK, .topic_id = 1, .message_id = 2, .return_code = MQTTSN_CONGESTION));
+    client_receives(*scene, "m1",
+                    M(PUBACK, .topic_id = 1, .message_id = 2, .return_code = MQTTSN_CONGESTION));
     dropped(*scene, DROP_CONGESTION);
 }
 
@@ -179,7 +182,8 @@ static void a_slow_connection_is_congestion(void **scene) /* SN-CNG-2 */
     client_connects(*scene, "m1", true);
     session_of(*scene, "m1")->upstream->waiting = 1 << 20;
     client_sends(*scene, "m1", reading(1, false, 1, "x"));
-    client_receives(*scene, "m1", M(PUBACK, .topic_id = 1, .message_id = 1, .return_code = MQTTSN_CONGESTION));
+    client_receives(*scene, "m1",
+                    M(PUBACK, .topic_id = 1, .message_id = 1, .return_code = MQTTSN_CONGESTION));
     dropped(*scene, DROP_CONGESTION);
 }
 
@@ -199,7 +203,7 @@ static void qos_0_hears_of_congestion_once_a_second(void **scene) /* SN-CNG-2, S
     client_receives(*scene, "m1", M(PUBACK, .topic_id = 1, .return_code = MQTTSN_CONGESTION));
 }
 
-/* ---- the broker goes away ----------------------------------------------------------------------------------------- */
+/* ---- the broker goes away ---------------------------------------------------------------------------------------- */
 
 static void while_the_broker_is_away_qos_1_and_2_are_congestion(void **scene) /* SN-BRK-2 */
 {
@@ -207,7 +211,8 @@ static void while_the_broker_is_away_qos_1_and_2_are_congestion(void **scene) /*
     broker_goes_away(*scene);
     for (uint8_t qos = 1; qos <= 2; qos++) {
         client_sends(*scene, "m1", reading(qos, false, qos, "x"));
-        client_receives(*scene, "m1", M(PUBACK, .topic_id = 1, .message_id = qos, .return_code = MQTTSN_CONGESTION));
+        client_receives(*scene, "m1",
+                        M(PUBACK, .topic_id = 1, .message_id = qos, .return_code = MQTTSN_CONGESTION));
         dropped(*scene, DROP_CONGESTION);
     }
     client_sends(*scene, "m1", M(PINGREQ)); /* the gateway is alive: SN-BRK-3 */
@@ -224,8 +229,8 @@ static void an_open_message_is_sent_again_to_a_broker_that_remembers(void **scen
     client_sends(*scene, "m1", reading(1, true, 7, "x"));
     dropped(*scene, DROP_DUPLICATE);
     broker_returns(*scene, true);
-    broker_receives(*scene, P(PUBLISH, .qos = 1, .dup = true, .packet_id = id, .topic = TEXT("m1/alarm"),
-                              .payload = TEXT("x")));
+    broker_receives(*scene, P(PUBLISH, .qos = 1, .dup = true, .packet_id = id,
+                              .topic = TEXT("m1/alarm"), .payload = TEXT("x")));
     broker_sends(*scene, P(PUBACK, .packet_id = id));
     client_receives(*scene, "m1", M(PUBACK, .topic_id = 1, .message_id = 7));
 }
@@ -239,7 +244,8 @@ static void a_broker_that_forgot_gets_it_as_new(void **scene) /* SN-BRK-5 */
     client_receives(*scene, "m1", M(PUBREC, .message_id = 7));
     broker_goes_away(*scene);
     broker_returns(*scene, false);
-    broker_receives(*scene, P(PUBLISH, .qos = 2, .packet_id = id, .topic = TEXT("m1/alarm"), .payload = TEXT("x")));
+    broker_receives(*scene, P(PUBLISH, .qos = 2, .packet_id = id, .topic = TEXT("m1/alarm"),
+                              .payload = TEXT("x")));
     client_sends(*scene, "m1", M(PUBREL, .message_id = 7));
     broker_receives_nothing(*scene);
     broker_sends(*scene, P(PUBREC, .packet_id = id));

@@ -18,7 +18,7 @@ static uint16_t client_gets(void *scene, uint8_t qos, const char *payload)
     return client_receives(scene, "m1", M(PUBLISH, .qos = qos, .topic_id = 3, .tail = TEXT(payload)));
 }
 
-/* ---- keep-alive --------------------------------------------------------------------------------------------------- */
+/* ---- keep-alive -------------------------------------------------------------------------------------------------- */
 
 static void pingreq_is_answered_at_once(void **scene) /* SN-PING-1, -5, -7 */
 {
@@ -57,7 +57,8 @@ static void tolerance_by_the_standard_is_a_tenth_above_a_minute(void **scene) /*
 static void every_valid_message_is_a_sign_of_life(void **scene) /* SN-PING-2, -6, -8 */
 {
     const struct mqttsn_message signs[] = { M(PINGRESP), M(REGISTER, .tail = TEXT("a")),
-                                            M(PUBLISH, .qos = 3, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1) };
+                                            M(PUBLISH, .qos = 3, .topic_id_type = MQTTSN_PREDEFINED,
+                                              .topic_id = 1) };
     client_connects(*scene, "m1", true);
     for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
         time_passes(*scene, 89 * SECOND);
@@ -84,7 +85,7 @@ static void keep_alive_0_ends_after_max_idle(void **scene) /* SN-CONN-6 */
     session_is_gone(*scene, "m1");
 }
 
-/* ---- asleep ------------------------------------------------------------------------------------------------------- */
+/* ---- asleep ------------------------------------------------------------------------------------------------------ */
 
 static void a_sleeping_client_gets_its_messages_when_it_wakes(void **scene) /* SN-SLP-1, -2, -6, -7 */
 {
@@ -151,8 +152,9 @@ static void an_open_delivery_is_frozen_and_goes_on_with_dup(void **scene) /* SN-
     time_passes(*scene, 200 * SECOND);
     nothing_is_sent(*scene);
     client_wakes(*scene);
-    client_receives(*scene, "m1", M(PUBLISH, .dup = true, .qos = 1, .topic_id = 3, .message_id = id,
-                                    .tail = TEXT("on")));
+    client_receives(
+        *scene, "m1",
+        M(PUBLISH, .dup = true, .qos = 1, .topic_id = 3, .message_id = id, .tail = TEXT("on")));
     client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
     broker_receives(*scene, P(PUBACK, .packet_id = 40));
     client_receives(*scene, "m1", M(PINGRESP));
@@ -224,8 +226,9 @@ static void a_repeated_pingreq_repeats_the_open_message(void **scene) /* SN-SLP-
     client_wakes(*scene);
     uint16_t id = client_gets(*scene, 1, "1");
     client_wakes(*scene);
-    client_receives(*scene, "m1", M(PUBLISH, .dup = true, .qos = 1, .topic_id = 3, .message_id = id,
-                                    .tail = TEXT("1")));
+    client_receives(
+        *scene, "m1",
+        M(PUBLISH, .dup = true, .qos = 1, .topic_id = 3, .message_id = id, .tail = TEXT("1")));
     nothing_is_sent(*scene);
 }
 
@@ -237,8 +240,9 @@ static void who_falls_silent_while_awake_sleeps_on_with_its_messages(void **scen
     uint16_t id = client_gets(*scene, 1, "1");
     time_passes(*scene, 30 * SECOND);
     for (int i = 0; i < 3; i++)
-        client_receives(*scene, "m1", M(PUBLISH, .dup = true, .qos = 1, .topic_id = 3, .message_id = id,
-                                        .tail = TEXT("1")));
+        client_receives(
+            *scene, "m1",
+            M(PUBLISH, .dup = true, .qos = 1, .topic_id = 3, .message_id = id, .tail = TEXT("1")));
     session_is(*scene, "m1", SESSION_AWAKE);
     time_passes(*scene, 10 * SECOND);
     session_is(*scene, "m1", SESSION_ASLEEP);
@@ -269,14 +273,16 @@ static void beyond_the_queue_qos_1_is_not_acknowledged(void **scene) /* SN-SLP-1
     broker_receives_nothing(*scene);
 }
 
-/* ---- other requests of a sleeper ---------------------------------------------------------------------------------- */
+/* ---- other requests of a sleeper --------------------------------------------------------------------------------- */
 
 static void a_sleeper_may_publish_and_sleep_on(void **scene) /* SN-SLP-14 */
 {
     client_sleeps(*scene, "lamp/1", 1);
     broker_publishes(*scene, "lamp/1", "1", 1, 41);
-    client_sends(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .message_id = 7, .tail = TEXT("21.5")));
-    uint16_t id = broker_receives(*scene, P(PUBLISH, .qos = 1, .topic = TEXT("lamp/1"), .payload = TEXT("21.5")));
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .qos = 1, .topic_id = 3, .message_id = 7, .tail = TEXT("21.5")));
+    uint16_t id = broker_receives(
+        *scene, P(PUBLISH, .qos = 1, .topic = TEXT("lamp/1"), .payload = TEXT("21.5")));
     broker_sends(*scene, P(PUBACK, .packet_id = id));
     client_receives(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = 7));
     session_is(*scene, "m1", SESSION_ASLEEP);

@@ -1,7 +1,7 @@
 /* session_subscribe_test.c -- SUBSCRIBE and UNSUBSCRIBE (MQTT-SN 1.2, section 6.9; SN-SUB, SN-UNS, SN-SES-6). */
 #include "tests/gateway/core/scene.h"
 
-/* ---- SUBSCRIBE ---------------------------------------------------------------------------------------------------- */
+/* ---- SUBSCRIBE --------------------------------------------------------------------------------------------------- */
 
 static void suback_follows_the_brokers_and_names_the_id(void **scene) /* SN-SUB-1, -2 */
 {
@@ -25,7 +25,8 @@ static void a_wildcard_has_no_id(void **scene) /* SN-SUB-3 */
 static void a_predefined_id_is_repeated_in_suback(void **scene) /* SN-SUB-4, SN-DLV-4 */
 {
     client_connects(*scene, "m1", true);
-    client_sends(*scene, "m1", M(SUBSCRIBE, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .message_id = 9));
+    client_sends(*scene, "m1",
+                 M(SUBSCRIBE, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .message_id = 9));
     uint16_t id = broker_receives(*scene, P(SUBSCRIBE, .topic = TEXT("m1/alarm")));
     broker_sends(*scene, P(SUBACK, .packet_id = id));
     client_receives(*scene, "m1", M(SUBACK, .topic_id = 1, .message_id = 9));
@@ -38,9 +39,11 @@ static void a_predefined_id_is_repeated_in_suback(void **scene) /* SN-SUB-4, SN-
 static void an_unknown_predefined_id_is_refused(void **scene) /* SN-SUB-4, SN-TOP-5 */
 {
     client_connects(*scene, "m1", true);
-    client_sends(*scene, "m1", M(SUBSCRIBE, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 50, .message_id = 9));
-    client_receives(*scene, "m1",
-                    M(SUBACK, .topic_id = 50, .message_id = 9, .return_code = MQTTSN_INVALID_TOPIC_ID));
+    client_sends(*scene, "m1",
+                 M(SUBSCRIBE, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 50, .message_id = 9));
+    client_receives(
+        *scene, "m1",
+        M(SUBACK, .topic_id = 50, .message_id = 9, .return_code = MQTTSN_INVALID_TOPIC_ID));
     dropped(*scene, DROP_INVALID_TOPIC);
     broker_receives_nothing(*scene);
 }
@@ -48,31 +51,36 @@ static void an_unknown_predefined_id_is_refused(void **scene) /* SN-SUB-4, SN-TO
 static void a_short_name_has_no_id_in_suback(void **scene) /* SN-SUB-5, A8 */
 {
     client_connects(*scene, "m1", true);
-    client_sends(*scene, "m1", M(SUBSCRIBE, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .message_id = 9));
+    client_sends(*scene, "m1",
+                 M(SUBSCRIBE, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .message_id = 9));
     uint16_t id = broker_receives(*scene, P(SUBSCRIBE, .topic = TEXT("ab")));
     broker_sends(*scene, P(SUBACK, .packet_id = id));
     client_receives(*scene, "m1", M(SUBACK, .message_id = 9));
     round_ends(*scene);
     broker_publishes(*scene, "ab", "1", 0, 0);
-    client_receives(*scene, "m1", M(PUBLISH, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .tail = TEXT("1")));
+    client_receives(*scene, "m1",
+                    M(PUBLISH, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .tail = TEXT("1")));
 }
 
 static void what_is_no_filter_is_not_supported(void **scene) /* SN-SUB-5, -6, SN-TOP-7, SN-FRM-7 */
 {
     static const char *const own[] = { "a/#" };
-    const struct mqttsn_message bad[] = { M(SUBSCRIBE, .message_id = 9, .tail = TEXT("a/#/b")),
-                                          M(SUBSCRIBE, .message_id = 9, .tail = TEXT("a+")),
-                                          M(SUBSCRIBE, .message_id = 9, .tail = TEXT("")),
-                                          M(SUBSCRIBE, .message_id = 9, .tail = TEXT("\xff")),
-                                          M(SUBSCRIBE, .message_id = 9, .qos = 3, .tail = TEXT("a/b")),
-                                          M(SUBSCRIBE, .message_id = 9, .tail = TEXT("#")),
-                                          M(SUBSCRIBE, .message_id = 9, .topic_id_type = 2, .topic_id = 0x2b61),
-                                          M(SUBSCRIBE, .message_id = 9, .topic_id_type = 3, .topic_id = 1) };
+    const struct mqttsn_message bad[] = {
+        M(SUBSCRIBE, .message_id = 9, .tail = TEXT("a/#/b")),
+        M(SUBSCRIBE, .message_id = 9, .tail = TEXT("a+")),
+        M(SUBSCRIBE, .message_id = 9, .tail = TEXT("")),
+        M(SUBSCRIBE, .message_id = 9, .tail = TEXT("\xff")),
+        M(SUBSCRIBE, .message_id = 9, .qos = 3, .tail = TEXT("a/b")),
+        M(SUBSCRIBE, .message_id = 9, .tail = TEXT("#")),
+        M(SUBSCRIBE, .message_id = 9, .topic_id_type = 2, .topic_id = 0x2b61),
+        M(SUBSCRIBE, .message_id = 9, .topic_id_type = 3, .topic_id = 1)
+    };
     ((struct scene *)*scene)->access.subscribe = (struct access_filters){ own, 1 };
     client_connects(*scene, "m1", true);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         client_sends(*scene, "m1", bad[i]);
-        client_receives(*scene, "m1", M(SUBACK, .message_id = 9, .return_code = MQTTSN_NOT_SUPPORTED));
+        client_receives(*scene, "m1",
+                        M(SUBACK, .message_id = 9, .return_code = MQTTSN_NOT_SUPPORTED));
         dropped(*scene, DROP_FORBIDDEN);
     }
     broker_receives_nothing(*scene);
@@ -104,7 +112,8 @@ static void a_repeated_subscribe_is_asked_once(void **scene) /* SN-SUB-8 */
     client_connects(*scene, "m1", true);
     client_sends(*scene, "m1", M(SUBSCRIBE, .qos = 1, .message_id = 9, .tail = TEXT("lamp/1")));
     uint16_t id = broker_receives(*scene, P(SUBSCRIBE, .qos = 1, .topic = TEXT("lamp/1")));
-    client_sends(*scene, "m1", M(SUBSCRIBE, .dup = true, .qos = 1, .message_id = 9, .tail = TEXT("lamp/1")));
+    client_sends(*scene, "m1",
+                 M(SUBSCRIBE, .dup = true, .qos = 1, .message_id = 9, .tail = TEXT("lamp/1")));
     dropped(*scene, DROP_DUPLICATE);
     broker_receives_nothing(*scene);
     broker_sends(*scene, P(SUBACK, .packet_id = id, .code = 1));
@@ -198,7 +207,7 @@ static void a_message_before_suback_waits_for_its_id(void **scene) /* SN-DLV-14 
     client_receives(*scene, "m1", M(PUBLISH, .retain = true, .topic_id = 3, .tail = TEXT("on")));
 }
 
-/* ---- UNSUBSCRIBE -------------------------------------------------------------------------------------------------- */
+/* ---- UNSUBSCRIBE ------------------------------------------------------------------------------------------------- */
 
 static void unsuback_follows_the_brokers(void **scene) /* SN-UNS-1 */
 {
@@ -220,11 +229,13 @@ static void unsubscribe_by_predefined_id_and_by_short_name(void **scene) /* SN-U
     client_connects(*scene, "m1", true);
     client_subscribes(*scene, "m1", "m1/alarm", 0);
     client_subscribes(*scene, "m1", "ab", 0);
-    client_sends(*scene, "m1", M(UNSUBSCRIBE, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .message_id = 8));
+    client_sends(*scene, "m1",
+                 M(UNSUBSCRIBE, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1, .message_id = 8));
     uint16_t id = broker_receives(*scene, P(UNSUBSCRIBE, .topic = TEXT("m1/alarm")));
     broker_sends(*scene, P(UNSUBACK, .packet_id = id));
     client_receives(*scene, "m1", M(UNSUBACK, .message_id = 8));
-    client_sends(*scene, "m1", M(UNSUBSCRIBE, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .message_id = 8));
+    client_sends(*scene, "m1",
+                 M(UNSUBSCRIBE, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x6162, .message_id = 8));
     id = broker_receives(*scene, P(UNSUBSCRIBE, .topic = TEXT("ab")));
     broker_sends(*scene, P(UNSUBACK, .packet_id = id));
     client_receives(*scene, "m1", M(UNSUBACK, .message_id = 8));
@@ -235,9 +246,11 @@ static void unsubscribing_what_never_was_is_answered_at_once(void **scene) /* SN
     client_connects(*scene, "m1", true);
     client_sends(*scene, "m1", M(UNSUBSCRIBE, .message_id = 8, .tail = TEXT("lamp/1")));
     client_receives(*scene, "m1", M(UNSUBACK, .message_id = 8));
-    client_sends(*scene, "m1", M(UNSUBSCRIBE, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 50, .message_id = 8));
+    client_sends(*scene, "m1",
+                 M(UNSUBSCRIBE, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 50, .message_id = 8));
     client_receives(*scene, "m1", M(UNSUBACK, .message_id = 8));
-    client_sends(*scene, "m1", M(UNSUBSCRIBE, .topic_id_type = MQTTSN_RESERVED, .topic_id = 1, .message_id = 8));
+    client_sends(*scene, "m1",
+                 M(UNSUBSCRIBE, .topic_id_type = MQTTSN_RESERVED, .topic_id = 1, .message_id = 8));
     client_receives(*scene, "m1", M(UNSUBACK, .message_id = 8));
     broker_receives_nothing(*scene);
 }
@@ -266,7 +279,7 @@ static void unsubscribing_while_the_broker_is_away_is_remembered(void **scene) /
     client_receives(*scene, "m1", M(UNSUBACK, .message_id = 8));
 }
 
-/* ---- a broker that forgot ----------------------------------------------------------------------------------------- */
+/* ---- a broker that forgot ---------------------------------------------------------------------------------------- */
 
 static void filters_are_asked_for_again_one_by_one_before_connack(void **scene) /* SN-SES-6 */
 {

@@ -12,7 +12,8 @@ static void client_sleeps_with_a_message(void *scene)
 
 static void it_gets_its_message(void *scene)
 {
-    uint16_t id = client_receives(scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+    uint16_t id =
+        client_receives(scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
     client_sends(scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
     broker_receives(scene, P(PUBACK, .packet_id = 40));
     session_is(scene, "m1", SESSION_ACTIVE);
@@ -32,11 +33,13 @@ static void connect_while_awake_goes_on_with_the_open_message(void **scene) /* S
 {
     client_sleeps_with_a_message(*scene);
     client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
-    uint16_t id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
     client_sends(*scene, "m1", M(CONNECT, .duration = 60));
     client_receives(*scene, "m1", M(CONNACK));
-    client_receives(*scene, "m1", M(PUBLISH, .dup = true, .qos = 1, .topic_id = 3, .message_id = id,
-                                    .tail = TEXT("on")));
+    client_receives(
+        *scene, "m1",
+        M(PUBLISH, .dup = true, .qos = 1, .topic_id = 3, .message_id = id, .tail = TEXT("on")));
     client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
     broker_receives(*scene, P(PUBACK, .packet_id = 40));
     session_is(*scene, "m1", SESSION_ACTIVE);

@@ -42,16 +42,19 @@ static void client_leaves(void *scene)
         broker_receives(scene, P(DISCONNECT));
 }
 
-/* ---- the dialogue ------------------------------------------------------------------------------------------------- */
+/* ---- the dialogue ------------------------------------------------------------------------------------------------ */
 
-static void topic_and_message_are_asked_for_before_anything_goes_upstream(void **scene) /* SN-WILL-1 to -3, CONN-2 */
+static void topic_and_message_are_asked_for_before_anything_goes_upstream(
+    void **scene) /* SN-WILL-1 to -3, CONN-2 */
 {
     client_asks_for_a_will(*scene, true);
     client_sends(*scene, "m1", M(WILLTOPIC, .qos = 2, .tail = TEXT("w")));
     client_receives(*scene, "m1", M(WILLMSGREQ));
     broker_receives_nothing(*scene);
     client_sends(*scene, "m1", M(WILLMSG));
-    broker_receives(*scene, P(CONNECT, .connect = { .client_id = TEXT("m1"), .clean = true, WILL_OF("w", "", 2, 0) }));
+    broker_receives(
+        *scene,
+        P(CONNECT, .connect = { .client_id = TEXT("m1"), .clean = true, WILL_OF("w", "", 2, 0) }));
     broker_sends(*scene, P(CONNACK));
     client_receives(*scene, "m1", M(CONNACK));
 }
@@ -136,8 +139,10 @@ static void an_empty_will_topic_deletes_the_stored_will(void **scene) /* SN-WILL
 
 static void a_will_topic_that_is_none_ends_the_connect(void **scene) /* SN-WILL-5 */
 {
-    const struct mqttsn_message bad[] = { M(WILLTOPIC, .tail = TEXT("a/#")), M(WILLTOPIC, .tail = TEXT("+")),
-                                          M(WILLTOPIC, .tail = TEXT("")), M(WILLTOPIC, .tail = TEXT("\xff")),
+    const struct mqttsn_message bad[] = { M(WILLTOPIC, .tail = TEXT("a/#")),
+                                          M(WILLTOPIC, .tail = TEXT("+")),
+                                          M(WILLTOPIC, .tail = TEXT("")),
+                                          M(WILLTOPIC, .tail = TEXT("\xff")),
                                           M(WILLTOPIC, .qos = 3, .tail = TEXT("w")) };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         client_asks_for_a_will(*scene, true);
@@ -178,7 +183,7 @@ static void what_was_not_asked_for_is_dropped(void **scene) /* SN-WILL-6 */
     dropped(*scene, DROP_UNEXPECTED);
 }
 
-/* ---- updates ------------------------------------------------------------------------------------------------------ */
+/* ---- updates ----------------------------------------------------------------------------------------------------- */
 
 static void updates_change_topic_and_message_independently(void **scene) /* SN-WILL-7 */
 {
@@ -211,26 +216,28 @@ static void bad_updates_are_refused(void **scene) /* SN-WILL-9 */
     client_receives(*scene, "m1", M(WILLTOPICRESP, .return_code = MQTTSN_NOT_SUPPORTED));
 }
 
-/* ---- when it appears ---------------------------------------------------------------------------------------------- */
+/* ---- when it appears --------------------------------------------------------------------------------------------- */
 
 static void a_lost_client_has_its_will_published_once_before_disconnect(void **scene) /* SN-WILL-10 */
 {
     client_connects_with_will(*scene, true, "w", "gone");
     client_is_lost(*scene);
-    uint16_t id = broker_receives(*scene, P(PUBLISH, .qos = 1, .retain = true, .topic = TEXT("w"),
-                                            .payload = TEXT("gone")));
+    uint16_t id = broker_receives(
+        *scene, P(PUBLISH, .qos = 1, .retain = true, .topic = TEXT("w"), .payload = TEXT("gone")));
     broker_receives_nothing(*scene);
     broker_sends(*scene, P(PUBACK, .packet_id = id));
     broker_receives(*scene, P(DISCONNECT));
     session_is_gone(*scene, "m1");
 }
 
-static void a_lost_sleeper_has_its_will_published_and_is_not_told(void **scene) /* SN-WILL-10, SN-SLP-15, SN-DSC-6 */
+static void a_lost_sleeper_has_its_will_published_and_is_not_told(
+    void **scene) /* SN-WILL-10, SN-SLP-15, SN-DSC-6 */
 {
     client_connects_with_will(*scene, true, "w", "gone");
     client_falls_asleep(*scene, "m1", 300);
     time_passes(*scene, 450 * SECOND);
-    broker_receives(*scene, P(PUBLISH, .qos = 1, .retain = true, .topic = TEXT("w"), .payload = TEXT("gone")));
+    broker_receives(
+        *scene, P(PUBLISH, .qos = 1, .retain = true, .topic = TEXT("w"), .payload = TEXT("gone")));
     nothing_is_sent(*scene);
     session_is_gone(*scene, "m1");
 }
@@ -247,12 +254,13 @@ static void a_kept_will_is_in_the_next_connection_too(void **scene) /* SN-WILL-1
     client_connects_with_will(*scene, false, "w", "gone");
     client_leaves(*scene);
     client_sends(*scene, "m1", M(CONNECT, .duration = 60));
-    broker_receives(*scene, P(CONNECT, .connect = { .client_id = TEXT("m1"), WILL_OF("w", "gone", 1, true) }));
+    broker_receives(
+        *scene, P(CONNECT, .connect = { .client_id = TEXT("m1"), WILL_OF("w", "gone", 1, true) }));
     broker_sends(*scene, P(CONNACK, .session_present = true));
     client_receives(*scene, "m1", M(CONNACK));
     client_is_lost(*scene);
-    uint16_t id = broker_receives(*scene, P(PUBLISH, .qos = 1, .retain = true, .topic = TEXT("w"),
-                                            .payload = TEXT("gone")));
+    uint16_t id = broker_receives(
+        *scene, P(PUBLISH, .qos = 1, .retain = true, .topic = TEXT("w"), .payload = TEXT("gone")));
     broker_sends(*scene, P(PUBACK, .packet_id = id));
     broker_receives(*scene, P(DISCONNECT));
     session_is(*scene, "m1", SESSION_LOST);
@@ -273,7 +281,8 @@ static void a_new_will_overwrites_the_kept_one(void **scene) /* SN-SES-3 */
     client_leaves(*scene);
     client_connects_with_will(*scene, false, "w2", "away");
     client_is_lost(*scene);
-    broker_receives(*scene, P(PUBLISH, .qos = 1, .retain = true, .topic = TEXT("w2"), .payload = TEXT("away")));
+    broker_receives(
+        *scene, P(PUBLISH, .qos = 1, .retain = true, .topic = TEXT("w2"), .payload = TEXT("away")));
 }
 
 static void on_an_own_connection_that_is_down_the_broker_has_the_will(void **scene) /* SN-WILL-10 */
@@ -290,8 +299,8 @@ static void a_will_waits_for_the_shared_connection(void **scene) /* SN-WILL-10, 
     broker_goes_away(*scene);
     client_is_lost(*scene);
     broker_returns(*scene, false);
-    uint16_t id = broker_receives(*scene, P(PUBLISH, .qos = 1, .retain = true, .topic = TEXT("w"),
-                                            .payload = TEXT("gone")));
+    uint16_t id = broker_receives(
+        *scene, P(PUBLISH, .qos = 1, .retain = true, .topic = TEXT("w"), .payload = TEXT("gone")));
     broker_sends(*scene, P(PUBACK, .packet_id = id));
     broker_receives_nothing(*scene);
 }

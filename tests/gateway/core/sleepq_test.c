@@ -1,4 +1,5 @@
-/* sleepq_test.c -- messages that wait for a client, and requests that wait for the broker (SN-SLP-11, SN-PUB-12, SN-RTX-7). */
+/* sleepq_test.c -- messages that wait for a client, and requests that wait for the broker (SN-SLP-11, SN-PUB-12,
+ * SN-RTX-7). */
 #include "gateway/core/inflight.h"
 #include "gateway/core/sleepq.h"
 
@@ -10,9 +11,10 @@
 
 #define TEXT(t) span_text(t)
 
-/* ---- the queue ---------------------------------------------------------------------------------------------------- */
+/* ---- the queue --------------------------------------------------------------------------------------------------- */
 
-static enum sleepq_error push(struct sleepq *q, uint8_t qos, const char *payload, struct sleepq_limits l, uint32_t *gone)
+static enum sleepq_error push(struct sleepq *q, uint8_t qos, const char *payload,
+                              struct sleepq_limits l, uint32_t *gone)
 {
     const struct mqtt_packet p = {
         .type = MQTT_PUBLISH, .qos = qos, .receipt = qos, .topic = TEXT("t"), .payload = TEXT(payload)
@@ -90,7 +92,7 @@ static void octets_count_with_the_topic_and_several_may_have_to_go(void **state)
     assert_int_equal(q.bytes, 0);
 }
 
-/* ---- exchanges ---------------------------------------------------------------------------------------------------- */
+/* ---- exchanges --------------------------------------------------------------------------------------------------- */
 
 static struct exchange *open_one(struct inflight *f, enum exchange_phase phase, uint16_t id, msec now)
 {
@@ -107,7 +109,8 @@ static void exchanges_are_found_by_either_number(void **state) /* SN-GW-9 */
 {
     struct inflight f = { 0 };
     (void)state;
-    struct exchange *p = open_one(&f, EXCHANGE_PUBREC, 7, 1), *s = open_one(&f, EXCHANGE_SUBACK, 8, 2);
+    struct exchange *p = open_one(&f, EXCHANGE_PUBREC, 7, 1),
+                    *s = open_one(&f, EXCHANGE_SUBACK, 8, 2);
     assert_ptr_equal(inflight_publish(&f, 7), p);
     assert_null(inflight_publish(&f, 8));
     assert_ptr_equal(inflight_subscribe(&f, 8, EXCHANGE_SUBACK), s);
