@@ -20,6 +20,8 @@ struct station {
     struct discovery discovery;
     struct event *timer;
     struct gateway *gateway;
+    msec warned_at;    /* about frames dropped by the radio ... */
+    uint32_t unwarned; /* ... and how many more there were since */
 };
 
 /* Nothing is kept on disk, so what an earlier run of ours subscribed to must not come to this one. */

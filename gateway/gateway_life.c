@@ -21,15 +21,21 @@ static uint64_t random_seed(void)
 
 /* ---- radios ------------------------------------------------------------------------------------------------------ */
 
+/* A burst that does not fit is thousands of frames: one line a second is enough. */
 static void on_radio_dropped(void *context, struct radio *r, const char *reason)
 {
-    static struct log_limit limit;
+    enum { ONE_SECOND = 1000 };
     struct gateway *g = context;
-    uint32_t more;
+    struct station *st = &g->stations[r->index];
+    msec now = clock_now();
     g->metrics.drops[strcmp(reason, "oversize") == 0 ? DROP_OVERSIZE : DROP_RADIO]++;
-    if (log_allows(&limit, clock_now(), &more))
-        log_warn("radio %s: dropped a frame: %s (%u more like this)", r->settings->name, reason,
-                 more);
+    st->unwarned++;
+    if (now - st->warned_at < ONE_SECOND)
+        return;
+    log_warn("radio %s: dropped a frame: %s (%u since the last such line)", r->settings->name,
+             reason, st->unwarned);
+    st->warned_at = now;
+    st->unwarned = 0;
 }
 
 static void station_arm(struct station *st, msec now)
