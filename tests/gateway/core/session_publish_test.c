@@ -137,6 +137,7 @@ static void an_unknown_id_is_told_at_every_qos(void **scene) /* SN-PUB-4, SN-TOP
                                 M(PUBACK, .topic_id = unknown[i], .message_id = id,
                                   .return_code = MQTTSN_INVALID_TOPIC_ID));
                 dropped(*scene, DROP_INVALID_TOPIC);
+                time_passes(*scene, SECOND); /* at QoS 0 not more than one a second: A34 */
             }
     broker_receives_nothing(*scene);
 }

@@ -132,6 +132,27 @@ static void a_sleeper_lost_keeps_its_session_and_its_messages(void **scene) /* S
     it_gets_its_message(*scene);
 }
 
+static void a_congested_sleeper_sleeps_on_and_gets_its_message_after_t_wait(void **scene) /* SN-DLV-10, SN-SLP-7 */
+{
+    client_sleeps_with_a_message(*scene);
+    client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+    client_sends(*scene, "m1",
+                 M(PUBACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_CONGESTION));
+    client_receives(*scene, "m1", M(PINGRESP));
+    time_passes(*scene, 299 * SECOND);
+    client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
+    client_receives(*scene, "m1", M(PINGRESP));
+    time_passes(*scene, SECOND);
+    nothing_is_sent(*scene);
+    client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
+    id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+    client_receives(*scene, "m1", M(PINGRESP));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +164,7 @@ int main(void)
         IN_BOTH(a_repeated_connect_from_sleep_gets_its_connack_again),
         IN_TRANSPARENT(disconnect_from_sleep_is_leaving_without_will),
         IN_BOTH(disconnect_while_awake_sleeps_on),
+        IN_BOTH(a_congested_sleeper_sleeps_on_and_gets_its_message_after_t_wait),
         IN_AGGREGATE(a_sleeper_lost_keeps_its_session_and_its_messages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
