@@ -254,6 +254,37 @@ static void a_broker_that_forgot_gets_it_as_new(void **scene) /* SN-BRK-5 */
     client_receives(*scene, "m1", M(PUBCOMP, .message_id = 7));
 }
 
+static void a_clean_connect_leaves_open_requests_behind(void **scene) /* SN-SES-5, MQTT-3.1.2-6 */
+{
+    client_connects(*scene, "m1", true);
+    client_sends(*scene, "m1", reading(1, false, 7, "x"));
+    broker_receives(*scene, published(1, "x"));
+    client_sends(*scene, "m1", M(CONNECT, .clean = true, .duration = 60));
+    broker_receives(*scene, P(DISCONNECT));
+    broker_accepts(*scene, "m1", true, false);
+    client_receives(*scene, "m1", M(CONNACK));
+    broker_receives_nothing(*scene);
+    client_sends(*scene, "m1", reading(1, true, 7, "x"));
+    broker_receives(*scene, published(1, "x"));
+}
+
+static void a_kept_session_takes_open_requests_along(void **scene) /* SN-SES-4, SN-BRK-5 */
+{
+    client_connects(*scene, "m1", false);
+    client_sends(*scene, "m1", reading(1, false, 7, "x"));
+    uint16_t id = broker_receives(*scene, published(1, "x"));
+    client_sends(*scene, "m1", M(CONNECT, .duration = 60));
+    broker_receives(*scene, P(DISCONNECT));
+    broker_accepts(*scene, "m1", false, true);
+    client_receives(*scene, "m1", M(CONNACK));
+    broker_receives(*scene, P(PUBLISH, .qos = 1, .dup = true, .packet_id = id,
+                              .topic = TEXT("m1/alarm"), .payload = TEXT("x")));
+    client_sends(*scene, "m1", reading(1, true, 7, "x"));
+    dropped(*scene, DROP_DUPLICATE);
+    broker_sends(*scene, P(PUBACK, .packet_id = id));
+    client_receives(*scene, "m1", M(PUBACK, .topic_id = 1, .message_id = 7));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +304,8 @@ int main(void)
         IN_BOTH(while_the_broker_is_away_qos_1_and_2_are_congestion),
         IN_BOTH(an_open_message_is_sent_again_to_a_broker_that_remembers),
         IN_BOTH(a_broker_that_forgot_gets_it_as_new),
+        IN_TRANSPARENT(a_clean_connect_leaves_open_requests_behind),
+        IN_TRANSPARENT(a_kept_session_takes_open_requests_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
