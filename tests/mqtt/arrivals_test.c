@@ -130,7 +130,7 @@ static void any_order_of_taking_gives_the_order_of_arrival(void **state) /* MQTT
         uint32_t receipts[MANY];
         uint16_t next = 1;
         struct mqtt_packet ack;
-        for (uint16_t i = 0; i < MANY; i++)
+        for (int i = 0; i < MANY; i++)
             receipts[i] = arrives(&a, (uint16_t)(i + 1), (uint8_t)(1 + chance_below(&seed, 2)));
         for (size_t left = MANY; left > 0; left--) {
             size_t pick = chance_below(&seed, left);

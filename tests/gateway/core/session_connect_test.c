@@ -58,10 +58,10 @@ static void each_refusal_of_the_broker_has_its_code(void **scene) /* SN-CONN-7 *
                                      MQTTSN_CONGESTION,
                                      MQTTSN_NOT_SUPPORTED,
                                      MQTTSN_NOT_SUPPORTED };
-    for (uint8_t code = 1; code < sizeof codes; code++) {
+    for (size_t code = 1; code < sizeof codes; code++) {
         client_sends(*scene, "m1", M(CONNECT, .clean = true, .duration = 60));
         broker_receives(*scene, P(CONNECT, .connect = { .client_id = TEXT("m1"), .clean = true }));
-        broker_sends(*scene, P(CONNACK, .code = code));
+        broker_sends(*scene, P(CONNACK, .code = (uint8_t)code));
         client_receives(*scene, "m1", M(CONNACK, .return_code = codes[code]));
         session_is_gone(*scene, "m1");
     }

@@ -275,14 +275,15 @@ static void a_message_the_client_rejects_is_dropped_and_acknowledged(void **scen
 {
     static const uint8_t codes[] = { MQTTSN_NOT_SUPPORTED, 4, 0xFF };
     client_is_there(*scene, "lamp/1", 1);
-    for (uint16_t i = 0; i < sizeof codes; i++) {
-        broker_publishes(*scene, "lamp/1", "on", 1, (uint16_t)(40 + i));
+    for (size_t i = 0; i < sizeof codes; i++) {
+        const uint16_t packet = (uint16_t)(40 + i);
+        broker_publishes(*scene, "lamp/1", "on", 1, packet);
         uint16_t id =
             client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
         client_sends(*scene, "m1",
                      M(PUBACK, .topic_id = 3, .message_id = id, .return_code = codes[i]));
         dropped(*scene, DROP_REFUSED_BY_CLIENT);
-        broker_receives(*scene, P(PUBACK, .packet_id = (uint16_t)(40 + i)));
+        broker_receives(*scene, P(PUBACK, .packet_id = packet));
     }
 }
 

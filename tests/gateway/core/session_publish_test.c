@@ -128,11 +128,11 @@ static void an_unknown_id_is_told_at_every_qos(void **scene) /* SN-PUB-4, SN-TOP
     client_connects(*scene, "m1", true);
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
         for (uint8_t qos = 0; qos <= 2; qos++)
-            for (uint8_t type = MQTTSN_NORMAL; type <= MQTTSN_PREDEFINED; type++) {
+            for (int type = MQTTSN_NORMAL; type <= MQTTSN_PREDEFINED; type++) {
                 uint16_t id = qos > 0 ? 9 : 0;
                 client_sends(*scene, "m1",
-                             M(PUBLISH, .qos = qos, .topic_id_type = type, .topic_id = unknown[i],
-                               .message_id = id));
+                             M(PUBLISH, .qos = qos, .topic_id_type = (uint8_t)type,
+                               .topic_id = unknown[i], .message_id = id));
                 client_receives(*scene, "m1",
                                 M(PUBACK, .topic_id = unknown[i], .message_id = id,
                                   .return_code = MQTTSN_INVALID_TOPIC_ID));
