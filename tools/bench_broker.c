@@ -190,9 +190,9 @@ static uint16_t next_packet_id(struct bench_broker *b)
 
 bool bench_broker_subscribe(struct bench_broker *b, const char *filter)
 {
-    const struct mqtt_packet subscribe = {
-        .type = MQTT_SUBSCRIBE, .packet_id = next_packet_id(b), .topic = span_text(filter), .qos = 2
-    };
+    const struct mqtt_packet subscribe = { .type = MQTT_SUBSCRIBE,
+                                           .packet_id = next_packet_id(b),
+                                           .topic = span_text(filter) };
     b->subscribed = false;
     return put(b, &subscribe) && flush_out(b) && wait_for(b, &b->subscribed);
 }

@@ -17,7 +17,7 @@ const struct bench_tally *bench_broker_tally(const struct bench_broker *b);
 /* Messages of ours at QoS 1 or 2 that the broker has not acknowledged. */
 uint64_t bench_broker_unacknowledged(const struct bench_broker *b);
 
-/* Subscribes at QoS 2 and waits for the answer. False when refused. */
+/* Subscribes at QoS 0 and waits for the answer. False when refused. */
 bool bench_broker_subscribe(struct bench_broker *b, const char *filter);
 
 /* Publishes one stamped message of `payload` octets. False when the connection is gone. */

@@ -62,7 +62,7 @@ static const struct row {
     [TOPIC_ID] = { "topic-id", "ID", 1, 65534, "publish to this predefined id, register nothing" },
     [PID] = { "pid", "PID", 1, 4194304, "measure CPU and memory of this process: the gateway" },
     [PREFIX] = { "prefix", "TEXT", 0, 0, "client ids are TEXT-N, topics TEXT/N (bench)" },
-    [FILTER] = { "filter", "FILTER", 0, 0, "what to count at the broker (PREFIX/#; QoS -1: bn)" },
+    [FILTER] = { "filter", "FILTER", 0, 0, "what to count at the broker (PREFIX/#; QoS -1: bn/#)" },
     [BROKER] = { "broker", "HOST:PORT", 0, 0, "MQTT broker to count or publish at" },
     [JSON] = { "json", NULL, 0, 0, "print the report as one JSON object" },
     [HELP] = { "help", NULL, 0, 0, "print this" },
