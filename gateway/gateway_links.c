@@ -82,6 +82,9 @@ void gateway_upstream(struct gateway *g, struct peer *one, const struct mqtt_pac
     link_touch(own ? own : g->shared);
     if (own && p->type == MQTT_DISCONNECT)
         link_close(own, now);
+    else if (own && s->upstream->redial)
+        link_dial(own, now);
+    s->upstream->redial = false;
 }
 
 void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now)

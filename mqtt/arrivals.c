@@ -36,6 +36,13 @@ struct arrival *arrivals_by_receipt(const struct arrivals *a, uint32_t receipt)
     return NULL;
 }
 
+void arrivals_end(struct arrivals *a, struct arrival *one)
+{
+    size_t behind = a->count - 1 - (size_t)(one - a->list);
+    memmove(one, one + 1, behind * sizeof *one);
+    a->count--;
+}
+
 struct arrival *arrivals_add(struct arrivals *a, uint16_t packet_id, uint8_t qos)
 {
     enum { FIRST = 4 };
@@ -82,10 +89,25 @@ void arrival_release(struct arrival *a)
         a->state = ARRIVAL_RELEASED;
 }
 
-static void arrival_end(struct arrivals *a, size_t i)
+void arrival_refuse(struct arrival *a)
 {
-    memmove(&a->list[i], &a->list[i + 1], (a->count - 1 - i) * sizeof a->list[0]);
-    a->count--;
+    if (a->state == ARRIVAL_OPEN)
+        a->state = ARRIVAL_REFUSED;
+}
+
+void arrivals_forget_refused(struct arrivals *a)
+{
+    for (size_t i = a->count; i-- > 0;)
+        if (a->list[i].state == ARRIVAL_REFUSED)
+            arrivals_end(a, &a->list[i]);
+}
+
+bool arrivals_only_refused(const struct arrivals *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (a->list[i].state != ARRIVAL_REFUSED)
+            return false;
+    return a->count > 0;
 }
 
 static enum mqtt_type arrival_due(const struct arrival *a, bool first_open)
@@ -110,7 +132,7 @@ bool arrivals_due(struct arrivals *a, struct mqtt_packet *ack)
         if (type == MQTT_PUBREC)
             one->state = one->through ? ARRIVAL_COMPLETE : ARRIVAL_RECEIVED;
         else
-            arrival_end(a, i);
+            arrivals_end(a, &a->list[i]);
         return true;
     }
     return false;

@@ -11,7 +11,8 @@ enum arrival_state {
     ARRIVAL_RECEIVED, /* QoS 2: PUBREC is out */
     ARRIVAL_RELEASED, /* QoS 2: PUBREL came, the receiver is not through yet */
     ARRIVAL_COMPLETE, /* QoS 2: the receiver is through, PUBREL did not come yet */
-    ARRIVAL_FINISHED  /* QoS 2: PUBCOMP is due */
+    ARRIVAL_FINISHED, /* QoS 2: PUBCOMP is due */
+    ARRIVAL_REFUSED /* nobody has room for it: the broker keeps it and sends it again on the next connection */
 };
 
 struct arrival {
@@ -40,10 +41,21 @@ struct arrival *arrivals_by_receipt(const struct arrivals *a, uint32_t receipt);
 /* A new one with one holder. NULL when memory ends. */
 MUST_CHECK struct arrival *arrivals_add(struct arrivals *a, uint16_t packet_id, uint8_t qos);
 
+void arrivals_end(struct arrivals *a, struct arrival *one);
+
 /* One receiver took it / the QoS 2 receiver is through / the broker's PUBREL came. */
 void arrival_take(struct arrival *a);
 void arrival_complete(struct arrival *a);
 void arrival_release(struct arrival *a);
+
+/* Nobody has room for it. It holds back nobody behind it. */
+void arrival_refuse(struct arrival *a);
+
+/* A new connection: the broker sends them again, and then they are new. */
+void arrivals_forget_refused(struct arrivals *a);
+
+/* Is nothing left but what was refused? */
+bool arrivals_only_refused(const struct arrivals *a);
 
 /* The next acknowledgement that may leave now, in the order that MQTT-4.6.0-2 and -3 want; false when there is none.
  * What it gives is settled: it must be sent. */

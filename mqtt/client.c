@@ -184,7 +184,9 @@ static enum mqtt_event message_arrived(struct mqtt_client *c, struct mqtt_packet
     if (p->qos == 0)
         return MQTT_EVENT_MESSAGE;
     struct arrival *a = arrivals_by_id(&c->arrivals, p->packet_id);
-    if (a) { /* sent again: the open delivery answers for both (SN-DLV-16) */
+    if (a && a->state == ARRIVAL_REFUSED) { /* there may be room now */
+        arrivals_end(&c->arrivals, a);
+    } else if (a) { /* sent again: the open delivery answers for both (SN-DLV-16) */
         if (a->qos == 2 && a->state >= ARRIVAL_RECEIVED)
             put_ack(c, MQTT_PUBREC, p->packet_id, now);
         return MQTT_EVENT_NONE;
@@ -231,6 +233,15 @@ void mqtt_client_take(struct mqtt_client *c, uint32_t receipt, msec now)
     acknowledge_due(c, now);
 }
 
+void mqtt_client_refuse(struct mqtt_client *c, uint32_t receipt, msec now)
+{
+    struct arrival *a = arrivals_by_receipt(&c->arrivals, receipt);
+    if (!a)
+        return;
+    arrival_refuse(a);
+    acknowledge_due(c, now);
+}
+
 void mqtt_client_complete(struct mqtt_client *c, uint32_t receipt, msec now)
 {
     struct arrival *a = arrivals_by_receipt(&c->arrivals, receipt);
@@ -265,6 +276,7 @@ static enum mqtt_event connack_arrived(struct mqtt_client *c, const struct mqtt_
         return MQTT_EVENT_VIOLATION;
     c->state = MQTT_CLIENT_ONLINE;
     c->session_present = p->session_present;
+    arrivals_forget_refused(&c->arrivals);
     if (!p->session_present)
         arrivals_forget(&c->arrivals);
     flights_again(c, p->session_present, now);

@@ -79,6 +79,9 @@ void mqtt_client_hold(struct mqtt_client *c, uint32_t receipt, uint32_t holders,
  * is gone (they are never given twice). */
 void mqtt_client_take(struct mqtt_client *c, uint32_t receipt, msec now);
 
+/* The receiver has no room: not acknowledged, and nothing behind it waits for it. */
+void mqtt_client_refuse(struct mqtt_client *c, uint32_t receipt, msec now);
+
 /* The receiver of a QoS 2 arrival is through: PUBCOMP as soon as the broker's PUBREL is here. */
 void mqtt_client_complete(struct mqtt_client *c, uint32_t receipt, msec now);
 

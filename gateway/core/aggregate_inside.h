@@ -52,6 +52,9 @@ void rounds_want(struct aggregate *a, struct holder *h, uint8_t qos, uint16_t pa
 /* Takes a holder away and, with the last one, its filter. */
 void rounds_leave(struct aggregate *a, struct holder *h, msec now);
 
+/* A request of the holder that waits or is under way is answered now: the holder is about to leave. */
+void rounds_forget_request(struct aggregate *a, struct holder *h);
+
 /* The last holder leaves with an UNSUBSCRIBE of its own, whose answer it waits for. */
 void rounds_leave_last(struct aggregate *a, struct holder *h, uint16_t packet_id, msec now);
 

@@ -198,6 +198,13 @@ void rounds_want(struct aggregate *a, struct holder *h, uint8_t qos, uint16_t pa
         begin_round(a, f, now);
 }
 
+void rounds_forget_request(struct aggregate *a, struct holder *h)
+{
+    if (h->waits)
+        mqtt_client_unreserve(&a->upstream.mqtt, h->packet_id);
+    answer_holder(a, h, h->qos);
+}
+
 void rounds_leave_last(struct aggregate *a, struct holder *h, uint16_t packet_id, msec now)
 {
     struct filter *f = h->filter;

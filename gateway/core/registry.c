@@ -35,7 +35,8 @@ void registry_clear(struct registry *r)
 void registry_unconfirm(struct registry *r)
 {
     for (size_t i = 0; i < r->normal.count; i++)
-        r->normal.list[i].standing = TOPIC_UNCONFIRMED;
+        if (r->normal.list[i].standing == TOPIC_CONFIRMED)
+            r->normal.list[i].standing = TOPIC_UNCONFIRMED;
 }
 
 /* The place of `id`, or where it would go. */

@@ -293,9 +293,7 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
     if (m->type != MQTTSN_CONNECT)
         s->connack_at = MSEC_NEVER;
     run(s, m, now, out);
-    if ((s->state == SESSION_ACTIVE || s->state == SESSION_AWAKE) && s->delivery.message &&
-        s->delivery.retry_at == MSEC_NEVER)
-        deliver_again(s, now, out); /* it was silent, now it is there (SN-RTX-4) */
+    deliver_resume(s, now, out); /* it was silent, now it is there (SN-RTX-4) */
     set_deadline(s);
 }
 

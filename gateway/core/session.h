@@ -35,9 +35,10 @@ struct common {
 
 /* A CONNECT under way. */
 struct connecting {
-    uint8_t flags;     /* will and clean, as asked */
+    uint8_t flags;     /* will and clean, as asked: a repeated CONNECT has the same */
     uint16_t duration; /* seconds */
     bool resume;       /* from asleep: the session goes on (SN-SLP-12) */
+    bool new_will;     /* the client is asked for a will */
     struct will *will; /* the new one, prompted for; NULL = none yet */
 };
 
@@ -57,8 +58,11 @@ struct delivery {
     uint8_t tries;          /* retransmissions so far */
     uint8_t topic_id_type;
     bool repaired; /* the client did not know the id once already (SN-DLV-9) */
-    uint16_t topic_id, message_id;
-    msec retry_at; /* MSEC_NEVER: frozen, until the client says something */
+    bool sent;     /* as PUBLISH, under publish_id: from then on with DUP */
+    uint16_t topic_id;
+    uint16_t message_id; /* of the step that is open */
+    uint16_t publish_id; /* of the PUBLISH; stays when the topic is registered again meanwhile */
+    msec retry_at;       /* MSEC_NEVER: frozen, until the client says something */
 };
 
 struct session {

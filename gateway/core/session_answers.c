@@ -67,6 +67,8 @@ static void topic_unknown(struct session *s, const struct mqttsn_message *m, mse
         t->standing = TOPIC_UNCONFIRMED;
     if (open && t && !s->delivery.repaired) {
         s->delivery.repaired = true;
+        s->delivery.sent = false; /* a new exchange */
+        s->delivery.publish_id = 0;
         delivery_register(s, now, out);
     } else if (open) {
         delivery_refused(s, DROP_REFUSED_BY_CLIENT, now, out);
@@ -123,7 +125,7 @@ static void send_release(const struct session *s, struct actions *out)
                                                 .message_id = s->delivery.message_id });
 }
 
-static void send_step(const struct session *s, struct actions *out)
+static void send_step(struct session *s, struct actions *out)
 {
     switch (s->delivery.phase) {
     case DELIVERY_REGISTER:
@@ -148,6 +150,19 @@ void deliver_again(struct session *s, msec now, struct actions *out)
     d->tries = 1;
     d->retry_at = now + s->common->limits->retry;
     send_step(s, out);
+}
+
+/* After a new connection that kept the session, ids have to be registered again before they are used (SN-TOP-3). */
+void deliver_resume(struct session *s, msec now, struct actions *out)
+{
+    struct delivery *d = &s->delivery;
+    bool present = s->state == SESSION_ACTIVE || s->state == SESSION_AWAKE;
+    if (!present || !d->message || d->retry_at != MSEC_NEVER)
+        return;
+    if ((d->phase == DELIVERY_PUBACK || d->phase == DELIVERY_PUBREC) && !delivery_knows_topic(s))
+        delivery_register(s, now, out);
+    else
+        deliver_again(s, now, out);
 }
 
 /* Retransmissions are used up (SN-RTX-4): an active client may speak again, a woken one sleeps on (SN-SLP-10). */

@@ -47,16 +47,16 @@ void connect_accept(struct session *s, msec now, struct actions *out)
     session_reply(out, MQTTSN_CONNACK, MQTTSN_ACCEPTED);
     s->connack_at = now;
     session_enter(s, SESSION_ACTIVE, now, out);
+    deliver_resume(s, now, out);
     deliver_next(s, now, out);
 }
 
 /* The dialogue is over, with the will that s->connect.will holds: take the new connection on. */
 static void connect_commit(struct session *s, msec now, struct actions *out)
 {
-    bool will = (s->connect.flags & FLAG_WILL) != 0;
-    bool clean = (s->connect.flags & FLAG_CLEAN) != 0;
+    bool clean = (s->connect.flags & FLAG_CLEAN) != 0 && !s->connect.resume;
     s->keep_alive_s = s->connect.duration;
-    if (will || (clean && !s->connect.resume)) {
+    if (s->connect.new_will || clean) {
         s->spent_will = s->will; /* the upstream may be publishing it */
         s->will = s->connect.will;
         s->connect.will = NULL;
@@ -77,11 +77,10 @@ static void connect_commit(struct session *s, msec now, struct actions *out)
 }
 
 /* wake_connect: resume is for devices that send CleanSession=1 at every wake and mean "I am back" (A1). */
-static void connect_from_sleep(struct session *s, struct connecting *c)
+static void connect_from_sleep(const struct session *s, struct connecting *c)
 {
-    if (s->access->wake_resume)
-        c->flags = 0;
-    c->resume = (c->flags & FLAG_CLEAN) == 0;
+    c->resume = s->access->wake_resume || (c->flags & FLAG_CLEAN) == 0;
+    c->new_will = c->new_will && !s->access->wake_resume;
 }
 
 void connect_begin(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
@@ -94,7 +93,9 @@ void connect_begin(struct session *s, const struct mqttsn_message *m, msec now, 
         prompt(s, out);
         return;
     }
-    struct connecting next = { .flags = connect_flags(m), .duration = m->duration };
+    struct connecting next = { .flags = connect_flags(m),
+                               .duration = m->duration,
+                               .new_will = m->will };
     if (s->state == SESSION_ASLEEP || s->state == SESSION_AWAKE)
         connect_from_sleep(s, &next);
     else if (s->state == SESSION_ACTIVE) /* it was restarted: the old connection ends (SN-CONN-10) */
@@ -104,7 +105,7 @@ void connect_begin(struct session *s, const struct mqttsn_message *m, msec now, 
     deliver_freeze(s);
     will_free(s->connect.will);
     s->connect = next;
-    if (next.flags & FLAG_WILL) {
+    if (next.new_will) {
         session_enter(s, SESSION_WILL_TOPIC, now, out);
         prompt(s, out);
     } else {
@@ -124,7 +125,8 @@ static void connect_refuse(struct session *s, uint8_t return_code, msec now, str
 
 static bool will_permitted(const struct session *s, const struct mqttsn_message *m)
 {
-    return will_topic_valid(m) && access_publish(s->access, s->client_id, m->tail);
+    return will_topic_valid(m) && access_publish(s->access, s->client_id, m->tail) &&
+           (!s->upstream || upstream_takes(s->upstream, m->tail));
 }
 
 void will_topic_take(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)

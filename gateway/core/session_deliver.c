@@ -118,17 +118,18 @@ void delivery_send_register(const struct session *s, struct actions *out)
                                                 .tail = queued_topic(d->message) });
 }
 
-void delivery_send_publish(const struct session *s, struct actions *out)
+void delivery_send_publish(struct session *s, struct actions *out)
 {
-    const struct delivery *d = &s->delivery;
+    struct delivery *d = &s->delivery;
     actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBLISH,
-                                                .dup = d->tries > 0,
+                                                .dup = d->sent,
                                                 .qos = d->message->qos,
                                                 .retain = d->message->retain,
                                                 .topic_id_type = d->topic_id_type,
                                                 .topic_id = d->topic_id,
                                                 .message_id = d->message_id,
                                                 .tail = queued_payload(d->message) });
+    d->sent = d->message->qos > 0;
 }
 
 void delivery_await(struct session *s, enum delivery_phase phase, msec now)
@@ -148,11 +149,20 @@ void delivery_register(struct session *s, msec now, struct actions *out)
 void delivery_publish(struct session *s, msec now, struct actions *out)
 {
     uint8_t qos = s->delivery.message->qos;
-    s->delivery.message_id = qos > 0 ? next_message_id(s) : 0;
+    if (qos > 0 && s->delivery.publish_id == 0)
+        s->delivery.publish_id = next_message_id(s);
+    s->delivery.message_id = s->delivery.publish_id;
     delivery_await(s, qos == 2 ? DELIVERY_PUBREC : DELIVERY_PUBACK, now);
     delivery_send_publish(s, out);
     if (qos == 0) /* is over as it leaves */
         delivery_end(s);
+}
+
+bool delivery_knows_topic(const struct session *s)
+{
+    const struct delivery *d = &s->delivery;
+    const struct topic *t = registry_find_id(&s->topics.normal, d->topic_id);
+    return d->topic_id_type != MQTTSN_NORMAL || !t || t->standing != TOPIC_UNCONFIRMED;
 }
 
 /* Why the message just taken cannot be delivered at all; DROPS when it can. */
@@ -234,6 +244,15 @@ static bool deliver_at_once(struct session *s, const struct mqtt_packet *p, stru
     return true;
 }
 
+/* A QoS 1 or 2 message that there is no room for stays with the broker, if the broker keeps it for this client alone
+ * (SN-SLP-11): the strategy knows. */
+static void refuse_upstream(const struct mqtt_packet *p, struct actions *out)
+{
+    if (p->receipt != 0)
+        actions_upstream(out, &(struct mqtt_packet){
+                                  .type = MQTT_PUBACK, .code = MQTT_REFUSED, .receipt = p->receipt });
+}
+
 void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out)
 {
     const struct limits *l = s->common->limits;
@@ -248,8 +267,9 @@ void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, st
     }
     while (dropped-- > 0)
         actions_drop(out, DROP_OLDEST);
-    if (why !=
-        DROPS) /* not settled: a QoS 1 or 2 message stays with the broker, who has it (SN-SLP-11) */
+    if (why != DROPS) {
         actions_drop(out, why);
+        refuse_upstream(p, out);
+    }
     deliver_next(s, now, out);
 }

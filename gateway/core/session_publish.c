@@ -43,7 +43,7 @@ static void answer(const struct mqttsn_message *m, enum mqttsn_type type, uint8_
                                                 .return_code = code });
 }
 
-/* PUBACK with a rejection fits every QoS but -1 (SN-PUB-4); a flood of QoS 0 gets one "congestion" a second. */
+/* PUBACK with a rejection fits every QoS but -1 (SN-PUB-4); a flood of QoS 0 gets one a second (A34). */
 static void refuse(struct session *s, const struct mqttsn_message *m, enum drop why, msec now,
                    struct actions *out)
 {
@@ -54,7 +54,7 @@ static void refuse(struct session *s, const struct mqttsn_message *m, enum drop 
     actions_drop(out, why);
     if (m->qos == MQTTSN_QOS_MINUS_ONE)
         return;
-    if (m->qos == 0 && code == MQTTSN_CONGESTION) {
+    if (m->qos == 0) {
         if (s->refusal_at != 0 && now - s->refusal_at < ONE_SECOND)
             return;
         s->refusal_at = now;
@@ -78,7 +78,8 @@ static struct span publish_topic(struct session *s, const struct mqttsn_message 
         if (m->topic_id_type == MQTTSN_SHORT && topic_name_valid(session_short_name(m->topic_id, out)))
             name = session_short_name(m->topic_id, out);
     }
-    if (name.at && !access_publish(s->access, s->client_id, name)) {
+    bool fits = !s->upstream || upstream_takes(s->upstream, name); /* SN-PUB-14 */
+    if (name.at && !(fits && access_publish(s->access, s->client_id, name))) {
         *why = DROP_FORBIDDEN;
         name = (struct span){ 0 };
     }
@@ -98,6 +99,16 @@ static void publish_unacknowledged(struct session *s, const struct mqttsn_messag
                  .type = MQTT_PUBLISH, .retain = retain, .topic = topic, .payload = m->tail });
 }
 
+/* The client lost its state and begins anew with an old number. The broker's half is brought to its end all the same:
+ * a QoS 2 message nobody releases would hold its window for ever (MQTT-4.3.3-1). */
+static void give_up(struct session *s, struct exchange *e, msec now, struct actions *out)
+{
+    if ((e->phase == EXCHANGE_PUBREC || e->phase == EXCHANGE_PUBREL) && e->packet_id != 0)
+        actions_upstream(out,
+                         &(struct mqtt_packet){ .type = MQTT_PUBREL, .packet_id = e->packet_id });
+    inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+}
+
 /* Is it one that we have already? Then the first answers for both (SN-RTX-7). */
 static bool publish_repeated(struct session *s, const struct mqttsn_message *m, uint32_t digest,
                              msec now, struct actions *out)
@@ -111,11 +122,10 @@ static bool publish_repeated(struct session *s, const struct mqttsn_message *m, 
             answer(m, MQTTSN_PUBREC, 0, out);
         return true;
     }
-    if (e) /* the client lost its state and begins anew with an old number */
-        inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+    if (e)
+        give_up(s, e, now, out);
     e = inflight_answered(&s->inflight, m->message_id, digest, now > window ? now - window : 0);
-    if (!e || e->qos != m->qos ||
-        (m->qos == 1 && !m->dup)) /* exactly once is worth more caution than at least once */
+    if (!e || e->qos != m->qos || !m->dup)
         return false;
     actions_drop(out, DROP_ANSWERED_BEFORE);
     if (m->qos == 1)

@@ -55,14 +55,16 @@ void delivery_register(struct session *s, msec now, struct actions *out);
 void delivery_publish(struct session *s, msec now, struct actions *out);
 void delivery_await(struct session *s, enum delivery_phase phase, msec now);
 void delivery_send_register(const struct session *s, struct actions *out);
-void delivery_send_publish(const struct session *s, struct actions *out);
+void delivery_send_publish(struct session *s, struct actions *out);
 void delivery_ack(struct actions *out, enum mqtt_type type, uint32_t receipt);
 void delivery_end(struct session *s);
 void delivery_drop(struct session *s, enum drop why, struct actions *out);
+bool delivery_knows_topic(const struct session *s);
 
 /* session_answers.c: what the client says to it, or does not */
 handler regack_take, puback_take, pubrec_take, pubcomp_take;
 void deliver_again(struct session *s, msec now, struct actions *out);
+void deliver_resume(struct session *s, msec now, struct actions *out); /* what was frozen goes on */
 void deliver_retry(struct session *s, msec now, struct actions *out);
 
 /* session_subscribe.c */

@@ -105,6 +105,12 @@ static bool subscribe_open(struct session *s, const struct mqttsn_message *m, st
     return true;
 }
 
+static bool may_subscribe(const struct session *s, struct span filter)
+{
+    return access_subscribe(s->access, s->client_id, filter) &&
+           (!s->upstream || upstream_takes(s->upstream, filter));
+}
+
 void subscribe_ask(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
 {
     uint8_t code = MQTTSN_NOT_SUPPORTED;
@@ -115,7 +121,7 @@ void subscribe_ask(struct session *s, const struct mqttsn_message *m, msec now, 
     struct span filter = filter_of(s, m, &code, out);
     if (!filter.at)
         suback(m, code == MQTTSN_INVALID_TOPIC_ID ? m->topic_id : 0, code, out);
-    else if (m->qos > 2 || !access_subscribe(s->access, s->client_id, filter)) /* SN-SUB-6 */
+    else if (m->qos > 2 || !may_subscribe(s, filter)) /* SN-SUB-6 */
         suback(m, 0, MQTTSN_NOT_SUPPORTED, out);
     else if (!subscribe_open(s, m, filter, now, out))
         suback(m, 0, MQTTSN_CONGESTION, out);

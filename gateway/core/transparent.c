@@ -5,20 +5,25 @@
  * connection is the shell's business; the session's CONNECT and DISCONNECT tell it when. */
 #include "gateway/core/session.h"
 
+/* What there was no room for, the broker sends again only on a new connection: time for one when all else is done. */
+static void forward(struct upstream *u, const struct session *s, const struct mqtt_packet *p, msec now)
+{
+    bool acknowledges = p->type == MQTT_PUBACK || p->type == MQTT_PUBCOMP;
+    upstream_forward(u, p, now);
+    if (acknowledges && !s->clean && u->mqtt.state == MQTT_CLIENT_ONLINE)
+        u->redial = arrivals_only_refused(&u->mqtt.arrivals);
+}
+
 static void transparent_request(struct upstream *u, struct session *s, const struct mqtt_packet *p,
                                 msec now)
 {
-    (void)s;
-    if (p->type == MQTT_CONNECT) {
-        if (p->connect.clean) /* nothing of the old connection counts any more */
-            mqtt_client_clear(&u->mqtt);
-        return;
-    }
-    if (p->type != MQTT_DISCONNECT) {
-        upstream_forward(u, p, now);
-        return;
-    }
-    if (p->connect.has_will && u->mqtt.state == MQTT_CLIENT_ONLINE)
+    if (p->type == MQTT_CONNECT && p->connect.clean)
+        mqtt_client_clear(&u->mqtt); /* nothing of the old connection counts any more */
+    else if (p->type == MQTT_PUBACK && p->code == MQTT_REFUSED)
+        mqtt_client_refuse(&u->mqtt, p->receipt, now);
+    else if (p->type != MQTT_CONNECT && p->type != MQTT_DISCONNECT)
+        forward(u, s, p, now);
+    else if (p->connect.has_will && p->type == MQTT_DISCONNECT && u->mqtt.state == MQTT_CLIENT_ONLINE)
         upstream_publish_will(u, &p->connect.will,
                               now); /* else the broker's own copy appears (SN-WILL-10) */
 }

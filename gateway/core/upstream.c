@@ -5,6 +5,7 @@
 #include "gateway/core/upstream.h"
 
 #include "gateway/core/session.h"
+#include "mqtt/topic.h"
 
 #include <stdlib.h>
 
@@ -28,6 +29,11 @@ void upstream_clear(struct upstream *u)
 bool upstream_ready(const struct upstream *u)
 {
     return u->mqtt.state == MQTT_CLIENT_ONLINE && u->waiting + u->mqtt.out.len < WAITING_MAX;
+}
+
+bool upstream_takes(const struct upstream *u, struct span topic)
+{
+    return u->prefix.len + topic.len <= TOPIC_LEN_MAX;
 }
 
 uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets)

@@ -23,7 +23,8 @@ struct hits {
 struct upstream;
 
 struct strategy {
-    /* What a session wants. QoS of a SUBSCRIBE, receipts and so on as in struct mqtt_packet. A DISCONNECT with
+    /* What a session wants. QoS of a SUBSCRIBE, receipts and so on as in struct mqtt_packet. A PUBACK with
+     * code MQTT_REFUSED says that there is no room for that message. A DISCONNECT with
      * connect.has_will asks to publish that will first. */
     void (*request)(struct upstream *u, struct session *s, const struct mqtt_packet *p, msec now);
     /* A message, or an answer for whoever reserved its packet id, already entered in u->mqtt. */
@@ -42,7 +43,8 @@ struct upstream {
     struct session *session; /* transparent: whose connection it is; NULL when it left */
     struct span prefix;      /* broker.prefix, borrowed; before every topic towards the broker */
     size_t flight_limit;     /* octets of unanswered requests kept for sending again */
-    size_t waiting;          /* octets handed to the transport and not sent yet; set by the shell */
+    bool redial; /* transparent: the broker holds messages that it sends again only on a new connection */
+    size_t waiting; /* octets handed to the transport and not sent yet; set by the shell */
     struct hits hits;
     struct buffer scratch; /* a topic with its prefix */
     uint64_t no_receiver, outside_prefix,
@@ -54,6 +56,9 @@ void upstream_clear(struct upstream *u);
 
 /* Can it take a QoS 0 message now? */
 bool upstream_ready(const struct upstream *u);
+
+/* Is the topic still one, with its prefix before it? */
+bool upstream_takes(const struct upstream *u, struct span topic);
 
 /* A packet id for a QoS 1 or 2 PUBLISH or a SUBSCRIBE of `octets`; 0 when it cannot be taken now: broker away, its
  * window or our memory for unanswered requests full. The answer to the client is "congestion". */
