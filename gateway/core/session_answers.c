@@ -20,9 +20,17 @@ static void delivery_refused(struct session *s, enum drop why, msec now, struct 
     deliver_next(s, now, out);
 }
 
+/* A rejection ends the exchange: if the message leaves once more, then as a new one. */
+static void exchange_is_over(struct session *s)
+{
+    s->delivery.sent = false;
+    s->delivery.publish_id = 0;
+}
+
 /* The client is congested: the message stays, everything waits (SN-REG-10, SN-DLV-10). */
 static void delivery_pause(struct session *s, msec now, struct actions *out)
 {
+    exchange_is_over(s);
     s->delivery.phase = DELIVERY_PAUSED;
     s->delivery.retry_at = now + s->common->limits->wait;
     awake_finish(s, now, out);
@@ -67,8 +75,7 @@ static void topic_unknown(struct session *s, const struct mqttsn_message *m, mse
         t->standing = TOPIC_UNCONFIRMED;
     if (open && t && !s->delivery.repaired) {
         s->delivery.repaired = true;
-        s->delivery.sent = false; /* a new exchange */
-        s->delivery.publish_id = 0;
+        exchange_is_over(s);
         delivery_register(s, now, out);
     } else if (open) {
         delivery_refused(s, DROP_REFUSED_BY_CLIENT, now, out);
