@@ -6,6 +6,7 @@
 #include "gateway/core/filters.h"
 
 #include "gateway/core/hash.h"
+#include "mqtt/owned.h"
 #include "mqtt/topic.h"
 
 #include <stdlib.h>
@@ -163,14 +164,10 @@ static struct filter_node *make_path(struct filters *f, struct span name)
 static struct filter *filter_new(struct span name)
 {
     struct filter *one = calloc(1, sizeof *one);
-    uint8_t *copy = malloc(name.len);
-    if (!one || !copy) {
+    if (!one || !span_copy(name, &one->name)) {
         free(one);
-        free(copy);
         return NULL;
     }
-    memcpy(copy, name.at, name.len);
-    one->name = span_of(copy, name.len);
     LIST_INIT(&one->holders);
     return one;
 }
@@ -195,7 +192,7 @@ void filters_remove(struct filters *f, struct filter *one)
     TAILQ_REMOVE(&f->all, one, all);
     one->node->filter = NULL;
     prune(f, one->node);
-    free((void *)(uintptr_t)one->name.at);
+    span_free(&one->name);
     free(one);
 }
 

@@ -7,16 +7,21 @@
 
 #include <stdlib.h>
 
+struct row {
+    char *client, *topic; /* owned */
+    uint16_t id;
+};
+
 struct predefined {
     size_t holders, count;
-    struct predefined_row rows[];
+    struct row rows[];
 };
 
 static void rows_free(struct predefined *p)
 {
     for (size_t i = 0; i < p->count; i++) {
-        free((void *)(uintptr_t)p->rows[i].client);
-        free((void *)(uintptr_t)p->rows[i].topic);
+        free(p->rows[i].client);
+        free(p->rows[i].topic);
     }
     free(p);
 }
@@ -28,8 +33,7 @@ struct predefined *predefined_new(const struct predefined_row *rows, size_t coun
         return NULL;
     *p = (struct predefined){ .holders = 1 };
     for (size_t i = 0; i < count; i++, p->count++) {
-        p->rows[i] =
-            (struct predefined_row){ strdup(rows[i].client), strdup(rows[i].topic), rows[i].id };
+        p->rows[i] = (struct row){ strdup(rows[i].client), strdup(rows[i].topic), rows[i].id };
         if (p->rows[i].client && p->rows[i].topic)
             continue;
         p->count++;
@@ -52,7 +56,7 @@ void predefined_release(struct predefined *p)
 }
 
 /* "*" sorts before every other client, also before those whose names sort before '*'. */
-static int row_compare(const char *client, uint16_t id, const struct predefined_row *row)
+static int row_compare(const char *client, uint16_t id, const struct row *row)
 {
     bool common = strcmp(client, "*") == 0, row_common = strcmp(row->client, "*") == 0;
     if (common != row_common)

@@ -5,6 +5,8 @@
  * half a kilobyte ten thousand times. */
 #include "gateway/core/registry.h"
 
+#include "mqtt/owned.h"
+
 #include <stdlib.h>
 
 enum { ID_MAX = 0xFFFE, TOPICS_FIRST = 2 }; /* 0x0000 and 0xFFFF are reserved (section 5.3.11) */
@@ -20,7 +22,7 @@ static uint32_t name_hash(struct span name)
 static void topics_clear(struct topics *t)
 {
     for (size_t i = 0; i < t->count; i++)
-        free((void *)(uintptr_t)t->list[i].name.at);
+        span_free(&t->list[i].name);
     free(t->list);
     *t = (struct topics){ 0 };
 }
@@ -81,16 +83,13 @@ static bool topics_enlarge(struct topics *t)
 
 static struct topic *topics_insert(struct topics *t, uint16_t id, struct span name)
 {
-    uint8_t *copy = malloc(name.len > 0 ? name.len : 1);
-    if (!copy || (t->count == t->room && !topics_enlarge(t))) {
-        free(copy);
+    struct span copy;
+    if ((t->count == t->room && !topics_enlarge(t)) || !span_copy(name, &copy))
         return NULL;
-    }
-    memcpy(copy, name.at, name.len);
     size_t place = place_of(t, id);
     struct topic *new = &t->list[place];
     memmove(new + 1, new, (t->count - place) * sizeof *new);
-    *new = (struct topic){ .id = id, .hash = name_hash(name), .name = { copy, name.len } };
+    *new = (struct topic){ .id = id, .hash = name_hash(name), .name = copy };
     t->count++;
     return new;
 }

@@ -5,6 +5,7 @@
  * waits for; session_tick finds out what that was. The procedures themselves are in the session_*.c files. */
 #include "gateway/core/session_rules.h"
 
+#include "mqtt/owned.h"
 #include "mqtt/topic.h"
 
 #include <assert.h>
@@ -70,12 +71,10 @@ bool session_is_connected(const struct session *s)
 
 bool session_init(struct session *s, struct span client_id, const struct common *common, msec now)
 {
-    uint8_t *id = malloc(client_id.len + 1);
-    if (!id)
+    struct span id;
+    if (!span_copy(client_id, &id))
         return false;
-    memcpy(id, client_id.at, client_id.len);
-    id[client_id.len] = '\0';
-    *s = (struct session){ .client_id = { id, client_id.len },
+    *s = (struct session){ .client_id = id,
                            .clean = true,
                            .common = common,
                            .predefined = predefined_hold(common->predefined),
@@ -118,7 +117,7 @@ void session_clear(struct session *s)
     will_free(s->will);
     will_free(s->connect.will);
     predefined_release(s->predefined);
-    free((void *)(uintptr_t)s->client_id.at);
+    span_free(&s->client_id);
 }
 
 void session_wipe(struct session *s, struct actions *out)

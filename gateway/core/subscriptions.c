@@ -4,6 +4,8 @@
  * broker lost its session, and must know whether a client named a topic by name or by predefined id. */
 #include "gateway/core/subscriptions.h"
 
+#include "mqtt/owned.h"
+
 #include <stdlib.h>
 
 void subscriptions_clear(struct subscriptions *s)
@@ -52,21 +54,18 @@ static bool subscriptions_enlarge(struct subscriptions *s)
 
 struct subscription *subscriptions_add(struct subscriptions *s, struct span filter)
 {
-    uint8_t *copy = malloc(filter.len > 0 ? filter.len : 1);
-    if (!copy || (s->count == s->room && !subscriptions_enlarge(s))) {
-        free(copy);
+    struct span copy;
+    if ((s->count == s->room && !subscriptions_enlarge(s)) || !span_copy(filter, &copy))
         return NULL;
-    }
-    memcpy(copy, filter.at, filter.len);
     struct subscription *new = &s->list[s->count++];
-    *new = (struct subscription){ .filter = { copy, filter.len } };
+    *new = (struct subscription){ .filter = copy };
     return new;
 }
 
 void subscriptions_remove(struct subscriptions *s, struct subscription *one)
 {
     size_t behind = s->count - 1 - (size_t)(one - s->list);
-    free((void *)(uintptr_t)one->filter.at);
+    span_free(&one->filter);
     memmove(one, one + 1, behind * sizeof *one);
     s->count--;
 }

@@ -1,19 +1,18 @@
 /* will.c -- the will of one client: topic and message, set together at CONNECT and apart by the update messages. */
 #include "gateway/core/will.h"
 
+#include "mqtt/owned.h"
 #include "mqtt/topic.h"
 
 #include <stdlib.h>
 
 static bool span_replace(struct span *old, struct span new)
 {
-    uint8_t *copy = malloc(new.len > 0 ? new.len : 1);
-    if (!copy)
+    struct span copy;
+    if (!span_copy(new, &copy))
         return false;
-    if (new.len > 0)
-        memcpy(copy, new.at, new.len);
-    free((void *)(uintptr_t)old->at);
-    *old = span_of(copy, new.len);
+    span_free(old);
+    *old = copy;
     return true;
 }
 
@@ -21,8 +20,8 @@ void will_free(struct will *w)
 {
     if (!w)
         return;
-    free((void *)(uintptr_t)w->topic.at);
-    free((void *)(uintptr_t)w->message.at);
+    span_free(&w->topic);
+    span_free(&w->message);
     free(w);
 }
 
