@@ -1,9 +1,10 @@
 /* bench_broker.c -- one plain MQTT connection of the load generator, so that a run can say what really arrived.
  *
- * Reading is left to the fleet's epoll; the writes block, because a generator that cannot get its messages rid to the broker
- * has nothing better to do than wait. Everything that comes goes through one buffer: whole packets are taken
- * off its front, the broken one at the end moves to the front for the next read. Answers (PUBACK, PUBREC, PUBCOMP)
- * leave together, once per read: a broker that is pushed at 20,000 messages a second must not cost us as many sends. */
+ * Reading is left to the fleet's epoll; the writes block, because a generator that cannot get its messages rid to
+ * the broker has nothing better to do than wait. Everything that comes goes through one buffer: whole packets are
+ * taken off its front, the broken one at the end moves to the front for the next read. Answers (PUBACK, PUBREC,
+ * PUBCOMP) leave together, once per read: a broker that is pushed at 20,000 messages a second must not cost us as
+ * many sends. */
 #include "tools/bench_broker.h"
 
 #include "mqtt/packet.h"

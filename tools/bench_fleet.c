@@ -1,10 +1,10 @@
 /* bench_fleet.c -- the simulated clients: who waits for what, and what they say to what they hear.
  *
- * A gateway tells clients apart by their address, so each has a UDP socket of its own, connected to the gateway; that makes
- * a send one system call per message, and only a client that has several to send at once can put them into one sendmmsg.
- * A client asks one thing at a time (section 6.13 wants no more), so what it must repeat after T_RETRY follows from what it
- * is doing (bench_request.c) and nothing needs to be kept. All wait equally long, so the queue of those that wait is in order of
- * deadline by itself and the earliest is its head. */
+ * A gateway tells clients apart by their address, so each has a UDP socket of its own, connected to the gateway;
+ * that makes a send one system call per message, and only a client that has several to send at once can put them
+ * into one sendmmsg. A client asks one thing at a time (section 6.13 wants no more), so what it must repeat after
+ * T_RETRY follows from what it is doing (bench_request.c) and nothing needs to be kept. All wait equally long, so
+ * the queue of those that wait is in order of deadline by itself and the earliest is its head. */
 #include "tools/bench_fleet.h"
 
 #include "tools/bench_request.h"

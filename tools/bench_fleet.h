@@ -1,7 +1,7 @@
 /* bench_fleet.h -- many simulated MQTT-SN clients in one process: what they ask, what they are answered.
  *
- * Each client is doing one thing at a time; when it is answered it is ready for the next. Whoever drives the fleet asks
- * something of one or all of them and runs turns until nobody waits any more. */
+ * Each client is doing one thing at a time; when it is answered it is ready for the next. Whoever drives the fleet
+ * asks something of one or all of them and runs turns until nobody waits any more. */
 #pragma once
 
 #include "mqttsn/message.h"

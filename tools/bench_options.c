@@ -1,7 +1,8 @@
 /* bench_options.c -- the command line of mqttsn-bench.
  *
  * One table says each option once: its name, what its value is called, in which range it must lie, and one line of
- * help; getopt_long's own table and --help are both made from it. A number is read whole or refused: "20k" must not run as 20. */
+ * help; getopt_long's own table and --help are both made from it. A number is read whole or refused: "20k" must not
+ * run as 20. */
 #include "tools/bench_options.h"
 
 #include "tools/bench_stamp.h"
@@ -12,7 +13,8 @@
 #include <string.h>
 
 static const char *const scenario_names[BENCH_SCENARIOS] = {
-    [BENCH_UPLINK] = "uplink", [BENCH_DOWNLINK] = "downlink", [BENCH_CONNECT] = "connect", [BENCH_SLEEP] = "sleep", [BENCH_IDLE] = "idle"
+    [BENCH_UPLINK] = "uplink", [BENCH_DOWNLINK] = "downlink", [BENCH_CONNECT] = "connect",
+    [BENCH_SLEEP] = "sleep",   [BENCH_IDLE] = "idle",
 };
 
 enum option_id {

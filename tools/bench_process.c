@@ -1,14 +1,16 @@
 /* bench_process.c -- what a process has cost so far.
  *
- * CPU comes from the process' own CPU clock (clock_getcpuclockid): nanoseconds of the scheduler, over all threads, ended ones
- * too. /proc/PID/stat counts in ticks of 10 ms, which is 100,000 messages of a good gateway, and
- * /proc/PID/schedstat knows the first thread only. Memory is Rss of smaps_rollup, summed over the page tables at that moment;
- * the figure in statm lags behind by up to a few hundred pages since kernels keep it in per-CPU counters. */
+ * CPU comes from the process' own CPU clock (clock_getcpuclockid): nanoseconds of the scheduler, over all threads,
+ * ended ones too. /proc/PID/stat counts in ticks of 10 ms, which is 100,000 messages of a good gateway, and
+ * /proc/PID/schedstat knows the first thread only. Memory is Rss of smaps_rollup, summed over the page tables at
+ * that moment; the figure in statm lags behind by up to a few hundred pages since kernels keep it in per-CPU
+ * counters. */
 #include "tools/bench_process.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static bool read_rss(pid_t pid, uint64_t *rss)
@@ -18,12 +20,11 @@ static bool read_rss(pid_t pid, uint64_t *rss)
     FILE *f = fopen(path, "re");
     if (!f)
         return false;
-    uint64_t kib = 0;
     bool found = false;
     while (!found && fgets(line, sizeof line, f))
-        found = sscanf(line, "Rss: %" SCNu64 " kB", &kib) == 1;
+        found = strncmp(line, "Rss:", 4) == 0;
     fclose(f);
-    *rss = kib * 1024;
+    *rss = found ? strtoull(line + 4, NULL, 10) * 1024 : 0; /* the kernel counts in kB */
     return found;
 }
 

@@ -1,8 +1,8 @@
 /* bench_request.c -- what a simulated client asks, by what it is doing.
  *
- * One table pairs each thing a client may be doing with the message that begins it and the one that ends it. The messages
- * are made afresh from the client's state each time, also for a repetition, so that ten thousand clients keep no
- * copies; a repeated PUBLISH carries DUP and the stamp of its first sending, so that its delay counts. */
+ * One table pairs each thing a client may be doing with the message that begins it and the one that ends it. The
+ * messages are made afresh from the client's state each time, also for a repetition, so that ten thousand clients
+ * keep no copies; a repeated PUBLISH carries DUP and the stamp of its first sending, so that its delay counts. */
 #include "tools/bench_request.h"
 
 static const struct procedure {

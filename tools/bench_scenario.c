@@ -1,9 +1,10 @@
 /* bench_scenario.c -- the loads themselves: who does what when, and when the meters are read.
  *
- * All scenarios begin alike: everybody connects, at once, and the process under test is measured before and after. Then each is
- * a few steps of "ask all clients, wait for all"; a start of ten thousand clients is really one burst of ten
- * thousand datagrams. Sending at a rate goes by the schedule, not by sleeping: each tick sends what is due since the beginning,
- * so a late tick is made up and the rate holds over the run. CPU is read when the last straggler is in. */
+ * All scenarios begin alike: everybody connects, at once, and the process under test is measured before and after.
+ * Then each is a few steps of "ask all clients, wait for all"; a start of ten thousand clients is really one burst
+ * of ten thousand datagrams. Sending at a rate goes by the schedule, not by sleeping: each tick sends what is due
+ * since the beginning, so a late tick is made up and the rate holds over the run. CPU is read when the last
+ * straggler is in. */
 #include "tools/bench_scenario.h"
 
 #include "tools/bench_fleet.h"
@@ -303,7 +304,7 @@ static bool open_broker(struct run *x)
     return false;
 }
 
-/* Says goodbye, and waits for the answers a moment only: the figures are in, and what has no sessions answers nothing. */
+/* Says goodbye, and waits a moment only: the figures are in, and what has no sessions answers nothing. */
 static void leave(struct run *x)
 {
     const uint64_t until = bench_now_ns() + x->o->drain_ns;

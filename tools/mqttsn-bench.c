@@ -1,10 +1,10 @@
 /* mqttsn-bench.c -- a load generator for MQTT-SN gateways.
  *
- * It meets the gateway only over the wire: many simulated clients on one side (bench_fleet.c), one MQTT connection to the broker on the
- * other (bench_broker.c), and numbered, time-stamped payloads between them, so that it can say of each message whether it
- * arrived, how often and how late. With --pid it also reads what the gateway process spent on it. The loads are
- * in bench_scenario.c, the figures in bench_report.c. Exit status: 0 nothing was lost and nobody refused, 1 otherwise,
- * 2 for a wrong command line. */
+ * It meets the gateway only over the wire: many simulated clients on one side (bench_fleet.c), one MQTT connection
+ * to the broker on the other (bench_broker.c), and numbered, time-stamped payloads between them, so that it can say
+ * of each message whether it arrived, how often and how late. With --pid it also reads what the gateway process
+ * spent on it. The loads are in bench_scenario.c, the figures in bench_report.c. Exit status: 0 nothing was lost and
+ * nobody refused, 1 otherwise, 2 for a wrong command line. */
 #include "tools/bench_options.h"
 #include "tools/bench_scenario.h"
 

@@ -2,12 +2,12 @@
  *
  *     bare_relay BROKER-PORT
  *
- * MQTT-SN PUBLISH messages of QoS 0 come in on one UDP socket and leave as MQTT PUBLISH packets on one TCP connection, with the
- * fewest system calls Linux offers: one recvmmsg for up to 64 datagrams, one send for all they became. There are no
- * sessions, no timers, no QoS 1 or 2, nothing towards the clients except "accepted" for each CONNECT and REGISTER, so that a
- * load generator can drive it as if it were a gateway. All that remains is the kernel's work, and what
- * the real gateway costs above that is the price of its sessions: `make bench` gives its figures as multiples of this one.
- * It prints `port N`, where it listens on 127.0.0.1. */
+ * MQTT-SN PUBLISH messages of QoS 0 come in on one UDP socket and leave as MQTT PUBLISH packets on one TCP
+ * connection, with the fewest system calls Linux offers: one recvmmsg for up to 64 datagrams, one send for all they
+ * became. There are no sessions, no timers, no QoS 1 or 2, nothing towards the clients except "accepted" for each
+ * CONNECT and REGISTER, so that a load generator can drive it as if it were a gateway. All that remains is the
+ * kernel's work, and what the real gateway costs above that is the price of its sessions: `make bench` gives its
+ * figures as multiples of this one. It prints `port N`, where it listens on 127.0.0.1. */
 #include "mqtt/bytes.h"
 #include "mqttsn/message.h"
 

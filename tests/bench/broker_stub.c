@@ -2,12 +2,12 @@
  *
  *     broker_stub [--publish-rate N --publish-after SUBSCRIPTIONS [--publish-size OCTETS] [--publish-qos 0|1|2]]
  *
- * Above some 150,000 messages a second Mosquitto is what a bench would measure. This stub accepts any number of MQTT 3.1.1
- * connections, says yes to everything (CONNACK, SUBACK, PUBACK, PUBREC, PUBCOMP, PINGRESP) and routes nothing. It counts
- * what arrives by the stamps of mqttsn-bench (tools/bench_stamp.h): distinct, duplicated, and how long on the way. For
- * downlink it sends stamped messages itself, in turn to each filter somebody subscribed to. Reads are 256 KiB,
- * all answers to one read leave in one send. PUBLISH is taken apart by hand, because it is what comes by the million.
- * It prints `port N`; SIGUSR1 prints a line `counts name=value ...`, and so does its end by SIGTERM. */
+ * Above some 150,000 messages a second Mosquitto is what a bench would measure. This stub accepts any number of MQTT
+ * 3.1.1 connections, says yes to everything (CONNACK, SUBACK, PUBACK, PUBREC, PUBCOMP, PINGRESP) and routes nothing.
+ * It counts what arrives by the stamps of mqttsn-bench (tools/bench_stamp.h): distinct, duplicated, and how long on
+ * the way. For downlink it sends stamped messages itself, in turn to each filter somebody subscribed to. Reads are
+ * 256 KiB, all answers to one read leave in one send. PUBLISH is taken apart by hand, because it is what comes by
+ * the million. It prints `port N`; SIGUSR1 prints a line `counts name=value ...`, and so does its end by SIGTERM. */
 #include "mqtt/packet.h"
 #include "tests/bench/stub/publisher.h"
 #include "tools/bench_tally.h"

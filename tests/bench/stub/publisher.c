@@ -1,8 +1,8 @@
 /* publisher.c -- the downlink side of the broker stub.
  *
- * It routes nothing: each filter without wildcards that somebody subscribed to is a place to publish to, and they get their
- * messages in turn, at a rate kept by the schedule. Neighbouring filters usually belong to the same connection (an
- * aggregating gateway), so that a batch of them goes out in one send. */
+ * It routes nothing: each filter without wildcards that somebody subscribed to is a place to publish to, and they
+ * get their messages in turn, at a rate kept by the schedule. Neighbouring filters usually belong to the same
+ * connection (an aggregating gateway), so that a batch of them goes out in one send. */
 #include "tests/bench/stub/publisher.h"
 
 #include "mqtt/packet.h"
