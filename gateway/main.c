@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "config/log.h"
 #include "gateway/gateway.h"
+#include "gateway/notify.h"
 
 #include <event2/event.h>
 #include <event2/thread.h>
@@ -95,6 +96,7 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg)
     struct program *p = arg;
     (void)what;
     log_info("stopping, signal %d", (int)signal_number);
+    notify_service("STOPPING=1");
     gateway_stop(p->gateway);
 }
 
@@ -169,6 +171,7 @@ static int run(const struct options *o)
     }
     p.gateway = loop ? gateway_new(loop, c) : NULL;
     if (p.gateway) {
+        notify_service("READY=1");
         turn(loop, p.gateway);
         gateway_log_counts(p.gateway);
         log_info("stopped");
