@@ -1,7 +1,6 @@
 /* notify_test.c -- what the service manager hears. */
 #include "gateway/notify.h"
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static int manager_at(const char *name, size_t len)
 {
