@@ -17,6 +17,8 @@ static const char *const scenario_names[BENCH_SCENARIOS] = {
     [BENCH_SLEEP] = "sleep",   [BENCH_IDLE] = "idle",
 };
 
+enum { DEFAULT_RATE = 1000 };
+
 enum option_id {
     CLIENTS,
     QOS,
@@ -48,8 +50,8 @@ static const struct row {
     [CLIENTS] = { "clients", "N", 1, 200000, "simulated clients, each with its own UDP port (100)" },
     [QOS] = { "qos", "Q", -1, 2, "-1, 0, 1 or 2 (0)" },
     [RATE] = { "rate", "R", 0, 1e7,
-               "messages a second, all clients together; 0: QoS 1 and 2 send the\n"
-               "                       next when the last is acknowledged, QoS 0 as fast as may be (0)" },
+               "messages a second, all clients together; 0: as fast as may be\n"
+               "                       (1000; uplink at QoS 1 and 2: the next when the last is acknowledged)" },
     [PAYLOAD] = { "payload", "OCTETS", BENCH_STAMP_LEN, BENCH_PAYLOAD_MAX,
                   "size of each payload, 20 to 4096 (32)" },
     [SECONDS] = { "seconds", "S", 0, 1e6, "how long to publish, or to stay (10)" },
@@ -227,6 +229,8 @@ static int read_operands(struct bench_options *o, int count, char **operands)
         return refuse("scenario", "sleep", "needs --broker to publish at");
     if (o->scenario != BENCH_UPLINK && o->qos < 0)
         return refuse("qos", "-1", "is for uplink only");
+    if (o->rate < 0)
+        o->rate = o->scenario == BENCH_UPLINK && o->qos > 0 ? 0 : DEFAULT_RATE;
     return 0;
 }
 
@@ -238,6 +242,7 @@ int bench_options_read(struct bench_options *o, int argc, char **argv)
                                     NULL, i };
     *o = (struct bench_options){ .clients = 100,
                                  .payload = 32,
+                                 .rate = -1, /* depends on the scenario: read_operands */
                                  .seconds = 10,
                                  .tick_ns = 1000000,
                                  .retry_ns = 10000000000,

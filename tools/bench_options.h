@@ -28,8 +28,8 @@ struct bench_options {
     enum bench_scenario scenario;
     struct bench_endpoint gateway, broker;
     size_t clients, payload;
-    int qos;             /* -1..2 */
-    double rate;         /* messages per second of all clients together; 0 = as fast as may be */
+    int qos; /* -1..2 */
+    double rate; /* messages per second of all clients together; 0 = as fast as may be, or as acknowledged */
     double seconds;      /* how long to publish, or to stay */
     uint64_t messages;   /* in all; 0 = until `seconds` are over */
     uint64_t tick_ns;    /* between bursts */

@@ -25,6 +25,7 @@ struct run {
     struct bench_report *r;
     struct bench_fleet fleet;
     struct bench_broker *broker;
+    uint64_t limit; /* messages in all, 0 = as long as the time lasts */
     struct meter begin;
     uint64_t begin_ns;
 };
@@ -115,13 +116,12 @@ static uint64_t due(const struct run *x, uint64_t now)
     const struct bench_options *o = x->o;
     const double sent = floor((double)(now - x->begin_ns) * o->rate / 1e9);
     const uint64_t wanted = o->rate > 0 ? (uint64_t)sent : UINT64_MAX;
-    return o->messages > 0 && wanted > o->messages ? o->messages : wanted;
+    return x->limit > 0 && wanted > x->limit ? x->limit : wanted;
 }
 
 static bool is_over(const struct run *x, uint64_t now, uint64_t sent)
 {
-    const struct bench_options *o = x->o;
-    return o->messages > 0 ? sent >= o->messages : (double)(now - x->begin_ns) >= o->seconds * 1e9;
+    return x->limit > 0 ? sent >= x->limit : (double)(now - x->begin_ns) >= x->o->seconds * 1e9;
 }
 
 /* A run of a given number of messages ends by itself; it needs no clock. */
@@ -240,12 +240,12 @@ static void settle_broker(struct run *x)
 
 static bool sleep_and_wake(struct run *x)
 {
-    const uint64_t all = (x->o->messages > 0 ? x->o->messages : 1) * x->o->clients;
+    x->limit = (x->o->messages > 0 ? x->o->messages : 1) * x->o->clients;
     step(x, BENCH_SUBSCRIBING);
     step(x, BENCH_FALLING_ASLEEP);
-    for (uint64_t i = 0; i < all; i++)
-        if (!publish_down(x, i))
-            return complain("broker");
+    begin(x);
+    if (!publish_down_at_rate(x))
+        return false;
     settle_broker(x);
     begin(x);
     step(x, BENCH_COLLECTING);
@@ -316,7 +316,7 @@ static void leave(struct run *x)
 
 bool bench_scenario_run(const struct bench_options *o, struct bench_report *r)
 {
-    struct run x = { .o = o, .r = r, .fleet = { .epoll = -1 } };
+    struct run x = { .o = o, .r = r, .limit = o->messages, .fleet = { .epoll = -1 } };
     *r = (struct bench_report){ 0 };
     bool good = open_broker(&x);
     if (good && !bench_fleet_open(&x.fleet, o, x.broker))

@@ -2,10 +2,10 @@
  *
  *     bare_send BROKER-PORT CONNECTIONS
  *
- * A transparent gateway has a TCP connection per client, so a message of each client is a send of its own, whatever the
- * gateway does. This program does only that: 20 sends every millisecond, each on another connection, of a PUBLISH as the
- * gateway writes it. With ten thousand connections the kernel's own state no longer fits the caches, and the same send
- * costs more; that much more is not the gateway's doing. Prints `us N`, CPU microseconds a send. */
+ * A transparent gateway has a TCP connection per client, so each message is a send of its own, whatever the gateway
+ * does. This program does only that: 20 sends every millisecond, each on another connection, of a PUBLISH as the
+ * gateway writes it. With ten thousand connections the kernel's own state no longer fits the caches, and the same
+ * send costs more; that much more is not the gateway's doing. Prints `us N`, CPU microseconds a send. */
 #include "mqtt/bytes.h"
 
 #include <arpa/inet.h>
