@@ -66,7 +66,7 @@ static void any_mixture_keeps_the_order(void **state)
 {
     struct buffer b = { 0 };
     uint64_t seed = 5;
-    uint8_t next_in = 0, next_out = 0, block[700];
+    uint8_t next_in = 0, next_out = 0, block[700] = { 0 };
     (void)state;
     for (size_t round = 0; round < 5000; round++) {
         size_t n = chance_below(&seed, sizeof block);

@@ -147,9 +147,10 @@ static int ttl_of_next(int member)
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
     };
     assert_true(recvmsg(member, &m, 0) > 0);
-    int ttl;
-    assert_non_null(CMSG_FIRSTHDR(&m));
-    memcpy(&ttl, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof ttl);
+    int ttl = -1;
+    struct cmsghdr *head = CMSG_FIRSTHDR(&m);
+    if (head)
+        memcpy(&ttl, CMSG_DATA(head), sizeof ttl);
     return ttl;
 }
 

@@ -213,7 +213,7 @@ static inline uint16_t port_of_node(int node)
         struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
-    } name;
+    } name = { 0 };
     socklen_t len = sizeof name;
     assert_int_equal(getsockname(node, &name.any, &len), 0);
     return ntohs(name.any.sa_family == AF_INET ? name.v4.sin_port : name.v6.sin6_port);

@@ -42,10 +42,10 @@ static void subscribe_all_ways(struct node *n, struct peer *world)
     node_receives_and_acks(n, "on");
     peer_publishes(world, "cmd/1", 2, "off");
     node_receives_and_acks(n, "off");
-    for (uint8_t type = MQTTSN_PREDEFINED; type <= MQTTSN_SHORT; type++) {
+    for (int type = MQTTSN_PREDEFINED; type <= MQTTSN_SHORT; type++) {
         node_sends(n, (struct mqttsn_message){ .type = MQTTSN_SUBSCRIBE,
                                                .qos = 1,
-                                               .topic_id_type = type,
+                                               .topic_id_type = (uint8_t)type,
                                                .topic_id = type == MQTTSN_SHORT ? 'a' << 8 | 'b' : 1,
                                                .message_id = node_next_message_id(n) });
         node_expects(n, MQTTSN_SUBACK);

@@ -6,6 +6,7 @@
 
 #include "mqttsn/encapsulation.h"
 #include "mqttsn/message_text.h"
+#include "tests/hex.h"
 #include "tests/system/capture.h"
 
 #include <arpa/inet.h>
@@ -76,10 +77,8 @@ void node_sends(struct node *n, struct mqttsn_message m)
 void node_sends_hex(struct node *n, const char *hex)
 {
     uint8_t frame[NODE_FRAME];
-    size_t len = 0;
-    for (unsigned byte; sscanf(hex + 2 * len, "%2x", &byte) == 1; len++)
-        frame[len] = (uint8_t)byte;
-    assert_int_equal(send(n->fd, frame, len, 0), len);
+    struct span bytes = hex_bytes(hex, frame, sizeof frame);
+    assert_int_equal(send(n->fd, frame, bytes.len, 0), bytes.len);
 }
 
 /* The next datagram as an MQTT-SN frame without its forwarder's header; empty when none comes. */

@@ -102,9 +102,9 @@ static void an_unknown_id_is_an_invalid_topic_id(struct scene *s) /* SN-PUB-4, S
     struct node *n = node_open(gateway_start_with_broker(s, (struct settings){ 0 }));
     struct peer *world = world_of(s);
     node_connects(n, "m1");
-    for (uint8_t type = MQTTSN_NORMAL; type <= MQTTSN_PREDEFINED; type++)
+    for (int type = MQTTSN_NORMAL; type <= MQTTSN_PREDEFINED; type++)
         for (uint8_t qos = 1; qos <= 2; qos++) {
-            publishes_as(n, type, 99, qos, "x");
+            publishes_as(n, (uint8_t)type, 99, qos, "x");
             struct mqttsn_message m = node_expects(n, MQTTSN_PUBACK);
             assert_int_equal(m.return_code, MQTTSN_INVALID_TOPIC_ID);
             assert_int_equal(m.topic_id, 99);
