@@ -12,6 +12,8 @@
 #include "gateway/peers.h"
 #include "radio/radio.h"
 
+#include <sys/queue.h>
+
 enum { RADIOS_MAX = 255, FRAME_MAX = 65535 + 64 };
 
 /* One radio and how nodes find us on it. */
@@ -31,6 +33,8 @@ enum slate {
     SLATE_CLEAN
 };
 
+struct own;
+
 struct gateway {
     struct event_base *loop;
     struct config *boot;    /* the settings at start: radios, broker */
@@ -45,6 +49,8 @@ struct gateway {
     struct link *shared; /* the gateway's own connection */
     enum slate slate;    /* of the shared connection */
     bool stopping;
+    struct event *last_call;  /* a stop takes no longer than this */
+    LIST_HEAD(, own) leaving; /* connections whose session is over, with something still to say */
     struct links *links;
     struct link_events *link_events;
     struct actions actions;
@@ -78,6 +84,7 @@ void gateway_route(struct gateway *g, const struct address *from, const struct m
 /* ---- gateway_links.c ---- */
 extern const struct link_events gateway_link_events;
 void gateway_upstream(struct gateway *g, struct peer *one, const struct mqtt_packet *p, msec now);
+void gateway_free_leaving(struct gateway *g);
 void gateway_free_own(struct link *l); /* at the very end; NULL is allowed */
 void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now);
 bool gateway_reaches_broker(const struct gateway *g);

@@ -223,6 +223,14 @@ static bool open_broker(struct gateway *g)
     return true;
 }
 
+enum { STOP_SECONDS = 3 };
+
+static void on_last_call(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    event_base_loopbreak(arg);
+}
+
 struct gateway *gateway_new(struct event_base *loop, struct config *c)
 {
     struct gateway *g = calloc(1, sizeof *g);
@@ -239,7 +247,8 @@ struct gateway *gateway_new(struct event_base *loop, struct config *c)
     adopt(g, adopted);
     g->peers = peers_new(random_seed());
     g->aggregate = aggregate_new(random_seed());
-    if (!g->peers || !g->aggregate || !open_broker(g) || !open_radios(g)) {
+    g->last_call = evtimer_new(loop, on_last_call, loop);
+    if (!g->peers || !g->aggregate || !g->last_call || !open_broker(g) || !open_radios(g)) {
         gateway_free(g);
         return NULL;
     }
@@ -263,6 +272,8 @@ void gateway_stop(struct gateway *g)
     }
     g->stopping = true;
     links_hurry(g->links);
+    struct timeval last = { .tv_sec = STOP_SECONDS };
+    evtimer_add(g->last_call, &last);
     for (struct peer *one = NULL; (one = peers_next(g->peers, one));) {
         enum session_state state = peer_session(one)->state;
         if ((state == SESSION_ACTIVE || state == SESSION_AWAKE) && peer_address(one))
@@ -303,6 +314,9 @@ void gateway_free(struct gateway *g)
             g->stations[i].radio->driver->close(g->stations[i].radio);
     }
     free(g->stations);
+    gateway_free_leaving(g);
+    if (g->last_call)
+        event_free(g->last_call);
     link_free(g->shared);
     aggregate_free(g->aggregate);
     links_free(g->links);

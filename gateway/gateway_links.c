@@ -6,6 +6,7 @@
 
 #include "config/log.h"
 #include "gateway/clock.h"
+#include "mqtt/owned.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
@@ -14,9 +15,35 @@
 struct own {
     struct upstream upstream;
     struct link *link;
-    struct peer *peer; /* NULL when the session is over */
-    char name[64];     /* for the log */
+    struct peer *peer;     /* NULL when the session is over: then it is in gateway.leaving */
+    struct span client_id; /* owned; set when the session is over */
+    LIST_ENTRY(own) in_leaving;
+    char name[64]; /* for the log */
 };
+
+static void own_free(struct own *o)
+{
+    if (!o->peer)
+        LIST_REMOVE(o, in_leaving);
+    span_free(&o->client_id);
+    link_free(o->link);
+    upstream_clear(&o->upstream);
+    free(o);
+}
+
+/* The client is back before its last connection was through: two at once would make the broker throw the older one out
+ * and publish its will. */
+static void own_hurry(struct gateway *g, struct span client_id, msec now)
+{
+    struct own *o, *next;
+    for (o = LIST_FIRST(&g->leaving); o; o = next) {
+        next = LIST_NEXT(o, in_leaving);
+        if (!span_equal(o->client_id, client_id))
+            continue;
+        link_hang_up(o->link, now);
+        own_free(o);
+    }
+}
 
 static struct own *own_new(struct gateway *g, struct peer *one)
 {
@@ -24,6 +51,7 @@ static struct own *own_new(struct gateway *g, struct peer *one)
     struct own *o = calloc(1, sizeof *o);
     if (!o)
         return NULL;
+    own_hurry(g, s->client_id, clock_now());
     upstream_init(&o->upstream, &transparent_strategy);
     o->upstream.session = s;
     o->upstream.prefix = span_text(g->boot->broker.prefix);
@@ -40,11 +68,10 @@ static struct own *own_new(struct gateway *g, struct peer *one)
     return o;
 }
 
-static void own_free(struct own *o)
+void gateway_free_leaving(struct gateway *g)
 {
-    link_free(o->link);
-    upstream_clear(&o->upstream);
-    free(o);
+    for (struct own *o; (o = LIST_FIRST(&g->leaving));)
+        own_free(o);
 }
 
 void gateway_free_own(struct link *l)
@@ -99,7 +126,8 @@ void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now)
     }
     struct own *o = link_owner(own);
     o->peer = NULL;
-    if (link_is_open(own))
+    LIST_INSERT_HEAD(&g->leaving, o, in_leaving);
+    if (link_is_open(own) && span_copy(s->client_id, &o->client_id))
         link_close(own, now);
     else
         own_free(o);

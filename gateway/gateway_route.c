@@ -78,10 +78,20 @@ static bool may_move(struct gateway *g, struct peer *one, const struct address *
            r->driver->same_host(old, to);
 }
 
+/* Whoever says that it is this client now, from another host, has proven nothing yet. */
+static bool is_elsewhere(const struct gateway *g, const struct peer *one, const struct address *to)
+{
+    const struct address *old = peer_address(one);
+    return old &&
+           (old->radio != to->radio || !g->stations[old->radio].radio->driver->same_host(old, to));
+}
+
 /* From now on `one` is heard at `to`. Whoever was heard there is gone (SN-CONN-12). */
 static void move(struct gateway *g, struct peer *one, const struct address *to, msec now)
 {
     struct peer *there = peers_by_address(g->peers, to);
+    peer_session(one)->unproven = peer_session(one)->unproven || is_elsewhere(g, one, to);
+    peer_session(one)->max_message = g->stations[to->radio].radio->settings->max_message;
     if (there && there != one) {
         g->actions.count = 0;
         session_lose(peer_session(there), now, &g->actions);
@@ -125,6 +135,10 @@ static void route_connect(struct gateway *g, const struct address *from,
     size_t len = m->tail.len < sizeof id - 1 ? m->tail.len : sizeof id - 1;
     memcpy(id, m->tail.len > 0 ? m->tail.at : (const uint8_t *)"", len);
     const struct access *access = adopted_access(g->adopted, id, &row);
+    if (g->stopping) {
+        refuse_connect(g, from, MQTTSN_CONGESTION, DROP_CONGESTION);
+        return;
+    }
     if (access_admit(access, &g->limits, m) != MQTTSN_ACCEPTED) {
         refuse_connect(g, from, MQTTSN_NOT_SUPPORTED, DROP_FORBIDDEN);
         return;
@@ -146,7 +160,6 @@ static void route_connect(struct gateway *g, const struct address *from,
     }
     struct session *s = peer_session(one);
     s->access = access;
-    s->max_message = g->stations[from->radio].radio->settings->max_message;
     if (!s->upstream && row->mode == MODE_AGGREGATE)
         s->upstream = aggregate_upstream(g->aggregate);
     if (!same_address(one, from))
@@ -162,7 +175,7 @@ static void route_wake(struct gateway *g, const struct address *from,
                        const struct mqttsn_message *m, msec now)
 {
     struct peer *one = peers_by_client_id(g->peers, m->tail);
-    bool known = one && session_is_connected(peer_session(one));
+    bool known = one && (session_is_connected(peer_session(one)) || same_address(one, from));
     if (known && !same_address(one, from)) {
         known = peer_session(one)->state != SESSION_ACTIVE && may_move(g, one, from);
         if (known)

@@ -31,6 +31,8 @@ static msec link_deadline(const struct link *l)
     switch (l->state) {
     case LINK_WAITING:
         return l->since + l->backoff;
+    case LINK_QUEUED:
+        return l->since;
     case LINK_DIALLING:
         return l->since + DIAL_TIMEOUT < own ? l->since + DIAL_TIMEOUT : own;
     case LINK_UP:
@@ -77,31 +79,47 @@ static msec jittered(msec wait)
     return wait - wait / 5 + arc4random_uniform((uint32_t)(wait * 2 / 5 + 1));
 }
 
-/* Not all at once: each gets the next free place in the row of dials. */
 static void schedule_dial(struct link *l, msec now)
 {
-    struct links *ls = l->links;
     msec last = l->backoff;
     l->backoff = last == 0 ? BACKOFF_FIRST : last * 2 > BACKOFF_MAX ? BACKOFF_MAX : last * 2;
     link_enter(l, LINK_WAITING, now);
-    msec at = now + jittered(l->backoff);
-    if (at < ls->next_dial)
-        at = ls->next_dial;
-    ls->next_dial = at + ls->dial_interval;
-    l->since = at - l->backoff;
+    l->since = now + jittered(l->backoff) - l->backoff;
     link_arm(l, now);
 }
 
-/* One line when it breaks, one when it is back; repeated failures are for the debug log. */
+/* Many that broke together are not dialled all at once: each that is due takes the next place in the row. */
+static void take_place(struct link *l, msec now)
+{
+    struct links *ls = l->links;
+    msec place = ls->next_dial > now ? ls->next_dial : now;
+    ls->next_dial = place + ls->dial_interval;
+    link_enter(l, LINK_QUEUED, place);
+    if (place <= now)
+        link_dial(l, now);
+    else
+        link_arm(l, now);
+}
+
+static uint32_t hash_of(const char *text)
+{
+    uint32_t hash = 2166136261U;
+    for (; *text; text++)
+        hash = (hash ^ (uint8_t)*text) * 16777619U;
+    return hash | 1U;
+}
+
+/* One line when it breaks or when the cause changes, one when it is back; the same again is for the debug log. */
 static void complain(struct link *l, const char *what, const char *remedy)
 {
     uint32_t more = 0;
-    if (l->complained || !log_allows(&l->links->complaints, clock_now(), &more))
+    uint32_t complaint = hash_of(what);
+    if (l->complaint == complaint || !log_allows(&l->links->complaints, clock_now(), &more))
         log_debug("broker: %s: %s", l->name, what);
     else
         log_warn("broker: %s: %s: %s; %s; trying again%s", l->name, l->links->settings->url, what,
                  remedy, more > 0 ? " (and more connections like this one)" : "");
-    l->complained = true;
+    l->complaint = complaint;
 }
 
 void link_failed(struct link *l, const char *what, const char *remedy, uint8_t code)
@@ -111,7 +129,7 @@ void link_failed(struct link *l, const char *what, const char *remedy, uint8_t c
     if (was_up && now - l->since > STABLE)
         l->backoff = 0;
     if (was_up)
-        l->complained = false;
+        l->complaint = 0;
     if (!closing)
         complain(l, what, remedy);
     link_drop_transport(l);
@@ -180,6 +198,8 @@ static void link_timer(evutil_socket_t fd, short what, void *arg)
         return;
     }
     if (l->state == LINK_WAITING)
+        take_place(l, now);
+    else if (l->state == LINK_QUEUED)
         link_dial(l, now);
     else if (l->state == LINK_CLOSING)
         try_to_close(l, now);

@@ -13,6 +13,7 @@
 enum link_state {
     LINK_IDLE,     /* not wanted */
     LINK_WAITING,  /* for the back-off */
+    LINK_QUEUED,   /* for its place among many that dial again */
     LINK_DIALLING, /* name, TCP, TLS, CONNACK */
     LINK_UP,
     LINK_CLOSING /* DISCONNECT follows when all is answered */
@@ -26,7 +27,8 @@ struct link {
     struct bufferevent *bev;
     struct event timer;
     enum link_state state;
-    bool dirty, complained;
+    bool dirty;
+    uint32_t complaint; /* a hash of what was last said to be wrong; 0 = all is well */
     msec armed, since, backoff;
     TAILQ_ENTRY(link) in_dirty;
 };
@@ -41,7 +43,7 @@ struct links {
     msec linger;
     int open; /* links that are not idle */
     struct log_limit complaints;
-    msec dial_interval, next_dial; /* links dialled again one after the other */
+    msec dial_interval, next_dial; /* when the next of them may be dialled again */
     TAILQ_HEAD(, link) dirty;
 };
 

@@ -38,7 +38,7 @@ static void link_refused(struct link *l, uint8_t code)
 static void link_accepted(struct link *l, msec now)
 {
     link_enter(l, LINK_UP, now);
-    l->complained = false;
+    l->complaint = 0;
     l->links->events->up(l->links->events->context, l);
 }
 

@@ -6,6 +6,7 @@
 #include "config/log.h"
 #include "gateway/gateway.h"
 #include "gateway/notify.h"
+#include "gateway/tls.h"
 
 #include <event2/event.h>
 #include <event2/thread.h>
@@ -84,6 +85,19 @@ static void raise_descriptor_limit(void)
     (void)setrlimit(RLIMIT_NOFILE, &r);
 }
 
+/* Certificates and keys are settings too. */
+static struct config *load(const char *path)
+{
+    struct config *c = config_load(path, stderr);
+    struct tls *t = c && c->broker.tls ? tls_new(&c->broker) : NULL;
+    bool wrong = c && c->broker.tls && !t;
+    tls_free(t);
+    if (!wrong)
+        return c;
+    config_free(c);
+    return NULL;
+}
+
 /* ---- signals ----------------------------------------------------------------------------------------------------- */
 
 struct program {
@@ -104,7 +118,7 @@ static void on_reload(evutil_socket_t signal_number, short what, void *arg)
 {
     struct program *p = arg;
     (void)signal_number, (void)what;
-    struct config *c = config_load(p->config, stderr);
+    struct config *c = load(p->config);
     if (c)
         gateway_reload(p->gateway, c);
     else
@@ -153,7 +167,7 @@ static int run(const struct options *o)
 {
     struct program p = { .config = o->config };
     struct event *events[SIGNALS] = { 0 };
-    struct config *c = config_load(o->config, stderr);
+    struct config *c = load(o->config);
     if (!c)
         return EX_CONFIG;
     log_setup(c->log.level, c->log.json);
@@ -188,7 +202,7 @@ static int run(const struct options *o)
 /* --check and --print-config. */
 static int inspect(const struct options *o)
 {
-    struct config *c = config_load(o->config, stderr);
+    struct config *c = load(o->config);
     if (!c)
         return EX_CONFIG;
     if (o->mode == MODE_PRINT_CONFIG)

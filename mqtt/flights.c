@@ -31,6 +31,7 @@ struct flight *flights_find(const struct flights *f, uint16_t packet_id)
 void flights_end(struct flights *f, struct flight *one)
 {
     f->bytes -= one->packet_len;
+    f->exactly_once -= one->exactly_once;
     f->count--;
     free(one->packet);
     *one = (struct flight){ 0 };
@@ -89,6 +90,8 @@ bool flights_keep(struct flights *f, struct flight *one, const struct mqtt_packe
     one->packet_len = (uint32_t)len;
     one->order = f->next_order++;
     one->state = p->type == MQTT_PUBLISH && p->qos == 2 ? FLIGHT_PUBREC : FLIGHT_ANSWER;
+    one->exactly_once = one->state == FLIGHT_PUBREC;
+    f->exactly_once += one->exactly_once;
     f->bytes += len;
     return true;
 }

@@ -20,12 +20,14 @@ struct flight {
     uint32_t packet_len;
     uint32_t order; /* of sending */
     uint16_t packet_id;
-    uint8_t state; /* enum flight_state */
+    uint8_t state;     /* enum flight_state */
+    bool exactly_once; /* a QoS 2 PUBLISH */
 };
 
 struct flights {
     struct flight *table; /* direct mapped: packet_id & (room - 1) */
     size_t room, count, bytes;
+    size_t exactly_once; /* how many are QoS 2 PUBLISHes */
     uint32_t next_order;
     uint16_t last_packet_id;
 };

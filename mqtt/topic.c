@@ -203,3 +203,32 @@ void topic_expand(struct span pattern, struct span client_id, struct writer *w)
         at += hole.len;
     }
 }
+
+/* U+FFFE and U+FFFF of every plane, and U+FDD0..U+FDEF, in UTF-8. */
+static bool is_non_character(const uint8_t *at, size_t len)
+{
+    if (len == 3)
+        return at[0] == 0xEF && ((at[1] == 0xBF && at[2] >= 0xBE) ||
+                                 (at[1] == 0xB7 && at[2] >= 0x90 && at[2] <= 0xAF));
+    return len == 4 && (at[1] & 0x0F) == 0x0F && at[2] == 0xBF && at[3] >= 0xBE;
+}
+
+static bool is_control(const uint8_t *at, size_t len)
+{
+    return (len == 1 && (at[0] < 0x20 || at[0] == 0x7F)) ||
+           (len == 2 && at[0] == 0xC2 && at[1] < 0xA0);
+}
+
+bool topic_portable(struct span topic)
+{
+    enum { LEVELS_MAX = 200 };
+    size_t levels = 1;
+    for (size_t i = 0; i < topic.len;) {
+        size_t len = utf8_char_len(span_of(topic.at + i, topic.len - i));
+        if (len == 0 || is_control(topic.at + i, len) || is_non_character(topic.at + i, len))
+            return false;
+        levels += topic.at[i] == '/';
+        i += len;
+    }
+    return levels <= LEVELS_MAX;
+}

@@ -19,6 +19,11 @@ bool topic_filter_valid(struct span filter);
 
 bool topic_has_wildcard(struct span filter);
 
+/* May a valid name or filter be given to any broker? The standard allows brokers to close the connection over control
+ * characters and non-characters (MQTT-1.5.3), and known ones do over more than 200 levels; on a connection that many
+ * share one such topic would cost all of them. */
+bool topic_portable(struct span topic);
+
 /* Does the valid filter match the valid name? A leading wildcard does not match a name that starts with '$'
  * (MQTT-4.7.2-1). */
 bool topic_matches(struct span filter, struct span name);

@@ -78,7 +78,7 @@ static void session_unsubscribes(struct aggregate *a, struct session *s,
     struct holder *h = seat && f ? rounds_holder(seat, f) : NULL;
     bool last = h && LIST_NEXT(h, in_filter) == NULL && LIST_FIRST(&f->holders) == h;
     if (last) { /* UNSUBACK follows the broker's */
-        rounds_forget_request(a, h);
+        rounds_answer_now(a, h);
         rounds_leave_last(a, h, p->packet_id, now);
         return;
     }

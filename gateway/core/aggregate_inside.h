@@ -11,10 +11,11 @@ struct holder {
     LIST_ENTRY(holder) in_filter, in_seat;
     struct filter *filter;
     struct seat *seat;
-    uint8_t qos;   /* asked for */
-    bool waits;    /* for the next round of its filter */
+    uint8_t qos;   /* asked for in its last round */
     bool in_round; /* of the SUBSCRIBE that is out or just answered: gets the retained messages */
-    uint16_t packet_id; /* of the session's request that is not answered yet; 0 = none */
+    uint16_t request;      /* the session's packet id that this round answers; 0 = none */
+    uint8_t next_qos;      /* what it wants in the next round ... */
+    uint16_t next_request; /* ... and the request for it; 0 = it does not wait */
 };
 
 /* A session on the shared connection. */
@@ -52,8 +53,8 @@ void rounds_want(struct aggregate *a, struct holder *h, uint8_t qos, uint16_t pa
 /* Takes a holder away and, with the last one, its filter. */
 void rounds_leave(struct aggregate *a, struct holder *h, msec now);
 
-/* A request of the holder that waits or is under way is answered now: the holder is about to leave. */
-void rounds_forget_request(struct aggregate *a, struct holder *h);
+/* Requests of the holder that wait or are under way are answered now: the holder is about to leave. */
+void rounds_answer_now(struct aggregate *a, struct holder *h);
 
 /* The last holder leaves with an UNSUBSCRIBE of its own, whose answer it waits for. */
 void rounds_leave_last(struct aggregate *a, struct holder *h, uint16_t packet_id, msec now);

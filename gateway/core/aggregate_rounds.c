@@ -16,11 +16,12 @@ void rounds_tell(struct aggregate *a, struct session *s, enum mqtt_type type, ui
                      .type = type, .packet_id = packet_id, .code = code, .session_present = true });
 }
 
-static void answer_holder(struct aggregate *a, struct holder *h, uint8_t code)
+/* The packet id of a session's SUBSCRIBE is only the name of its request: it never goes on the wire. */
+static void answer(struct aggregate *a, const struct holder *h, uint16_t *request, uint8_t code)
 {
-    if (h->packet_id != 0)
-        rounds_tell(a, h->seat->session, MQTT_SUBACK, h->packet_id, code);
-    h->packet_id = 0;
+    if (*request != 0)
+        rounds_tell(a, h->seat->session, MQTT_SUBACK, *request, code);
+    *request = 0;
 }
 
 /* ---- rounds of a filter ------------------------------------------------------------------------------------------ */
@@ -41,12 +42,14 @@ static void begin_round(struct aggregate *a, struct filter *f, msec now)
     if (packet_id == 0)
         return; /* their requests run into the time-out */
     LIST_FOREACH(h, &f->holders, in_filter) {
-        h->in_round = h->waits;
+        h->in_round = h->next_request != 0;
+        if (h->in_round) {
+            h->qos = h->next_qos;
+            h->request = h->next_request;
+            h->next_request = 0;
+        }
         if (h->qos > f->asked_qos)
             f->asked_qos = h->qos;
-        if (h->waits)
-            mqtt_client_unreserve(&a->upstream.mqtt, h->packet_id);
-        h->waits = false;
     }
     f->step = FILTER_ASKED;
     f->packet_id = packet_id;
@@ -58,7 +61,7 @@ static bool somebody_waits(const struct filter *f)
 {
     const struct holder *h;
     LIST_FOREACH(h, &f->holders, in_filter)
-        if (h->waits)
+        if (h->next_request != 0)
             return true;
     return false;
 }
@@ -115,8 +118,6 @@ static void filter_end(struct aggregate *a, struct filter *f, uint16_t packet_id
 void rounds_leave(struct aggregate *a, struct holder *h, msec now)
 {
     struct filter *f = h->filter;
-    if (h->waits)
-        mqtt_client_unreserve(&a->upstream.mqtt, h->packet_id);
     holder_free(h);
     if (LIST_EMPTY(&f->holders))
         filter_end(a, f, f->step == FILTER_NEW ? 0 : mqtt_client_reserve(&a->upstream.mqtt, NULL),
@@ -166,7 +167,7 @@ static void round_refused(struct aggregate *a, struct filter *f, msec now)
         next = LIST_NEXT(h, in_filter);
         if (!h->in_round)
             continue;
-        answer_holder(a, h, MQTT_REFUSED);
+        answer(a, h, &h->request, MQTT_REFUSED);
         rounds_leave(a, h, now); /* with the last one the filter goes too */
     }
     if (others && somebody_waits(f))
@@ -182,27 +183,25 @@ static void round_granted(struct aggregate *a, struct filter *f, uint8_t code, m
     TAILQ_INSERT_TAIL(&a->settling, f, in_step);
     LIST_FOREACH(h, &f->holders, in_filter)
         if (h->in_round)
-            answer_holder(a, h, h->qos < code ? h->qos : code);
+            answer(a, h, &h->request, h->qos < code ? h->qos : code);
     ask_for_pong(a, now);
 }
 
 void rounds_want(struct aggregate *a, struct holder *h, uint8_t qos, uint16_t packet_id, msec now)
 {
     struct filter *f = h->filter;
-    if (h->waits) /* asked twice before the first was sent: the later request counts */
-        mqtt_client_unreserve(&a->upstream.mqtt, h->packet_id);
-    h->qos = qos;
-    h->packet_id = packet_id;
-    h->waits = true;
+    mqtt_client_unreserve(&a->upstream.mqtt, packet_id); /* the round has one of its own */
+    answer(a, h, &h->next_request, h->qos); /* asked a third time: the second hears what it has */
+    h->next_qos = qos;
+    h->next_request = packet_id;
     if (f->step == FILTER_NEW || f->step == FILTER_HELD)
         begin_round(a, f, now);
 }
 
-void rounds_forget_request(struct aggregate *a, struct holder *h)
+void rounds_answer_now(struct aggregate *a, struct holder *h)
 {
-    if (h->waits)
-        mqtt_client_unreserve(&a->upstream.mqtt, h->packet_id);
-    answer_holder(a, h, h->qos);
+    answer(a, h, &h->request, h->qos);
+    answer(a, h, &h->next_request, h->next_qos);
 }
 
 void rounds_leave_last(struct aggregate *a, struct holder *h, uint16_t packet_id, msec now)

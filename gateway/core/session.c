@@ -46,9 +46,10 @@ static const unsigned reachable_from[SESSION_STATES] = {
     [SESSION_CONNECTING] = STATES_ALL,
     [SESSION_ACTIVE] =
         FROM(CONNECTING) | FROM(WILL_TOPIC) | FROM(WILL_MESSAGE) | FROM(ASLEEP) | FROM(AWAKE),
-    [SESSION_ASLEEP] = FROM(ACTIVE) | FROM(AWAKE) | FROM(ASLEEP),
+    [SESSION_ASLEEP] =
+        FROM(ACTIVE) | FROM(AWAKE) | FROM(ASLEEP) | FROM(WILL_TOPIC) | FROM(WILL_MESSAGE),
     [SESSION_AWAKE] = FROM(ASLEEP),
-    [SESSION_LOST] = STATES_CONNECTED,
+    [SESSION_LOST] = STATES_CONNECTED | FROM(WILL_TOPIC) | FROM(WILL_MESSAGE),
 };
 
 const char *session_state_name(enum session_state state)
@@ -218,6 +219,12 @@ struct span session_short_name(uint16_t topic_id, struct actions *out)
     out->short_name[0] = (uint8_t)(topic_id >> 8);
     out->short_name[1] = (uint8_t)topic_id;
     return span_of(out->short_name, sizeof out->short_name);
+}
+
+bool session_short_valid(uint16_t topic_id, struct actions *out)
+{
+    struct span name = session_short_name(topic_id, out);
+    return topic_name_valid(name) && topic_portable(name);
 }
 
 /* Ids that are predefined for this client stay out of the way of normal ones (SN-TOP-8). */

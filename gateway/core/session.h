@@ -37,6 +37,7 @@ struct common {
 struct connecting {
     uint8_t flags;     /* will and clean, as asked: a repeated CONNECT has the same */
     uint16_t duration; /* seconds */
+    bool from_sleep;   /* the client slept before: if this comes to nothing, it sleeps on */
     bool resume;       /* from asleep: the session goes on (SN-SLP-12) */
     bool new_will;     /* the client is asked for a will */
     struct will *will; /* the new one, prompted for; NULL = none yet */
@@ -67,7 +68,8 @@ struct delivery {
 
 struct session {
     enum session_state state;
-    bool clean;               /* of the connection as it stands */
+    bool clean; /* of the connection as it stands */
+    bool unproven; /* it came from another host and did not show yet that it hears us: see deliver_next */
     uint16_t keep_alive_s;    /* 0 = not supervised but by max_idle */
     uint16_t sleep_s;         /* the duration of its last DISCONNECT */
     uint16_t max_message;     /* octets that its radio carries */

@@ -48,6 +48,7 @@ void regack_take(struct session *s, const struct mqttsn_message *m, msec now, st
         return;
     }
     struct topic *t = registry_find_id(&s->topics.normal, s->delivery.topic_id);
+    s->unproven = false;
     if (m->return_code == MQTTSN_CONGESTION) {
         delivery_pause(s, now, out);
     } else if (m->return_code != MQTTSN_ACCEPTED || !t) { /* SN-REG-9 */
@@ -166,7 +167,8 @@ void deliver_resume(struct session *s, msec now, struct actions *out)
     bool present = s->state == SESSION_ACTIVE || s->state == SESSION_AWAKE;
     if (!present || !d->message || d->retry_at != MSEC_NEVER)
         return;
-    if ((d->phase == DELIVERY_PUBACK || d->phase == DELIVERY_PUBREC) && !delivery_knows_topic(s))
+    bool ask_first = !delivery_knows_topic(s) || (s->unproven && d->topic_id_type == MQTTSN_NORMAL);
+    if ((d->phase == DELIVERY_PUBACK || d->phase == DELIVERY_PUBREC) && ask_first)
         delivery_register(s, now, out);
     else
         deliver_again(s, now, out);
@@ -189,7 +191,7 @@ void deliver_retry(struct session *s, msec now, struct actions *out)
         d->phase = DELIVERY_IDLE;
         delivery_begin(s, now, out);
         deliver_next(s, now, out);
-    } else if (d->tries >= s->common->limits->retry_count) {
+    } else if (d->tries >= s->common->limits->retry_count || s->unproven) {
         delivery_exhausted(s, now, out);
     } else {
         d->tries++;

@@ -6,6 +6,8 @@
  * (SN-SLP-12). */
 #include "gateway/core/session_rules.h"
 
+#include "mqtt/topic.h"
+
 enum { FLAG_CLEAN = 0x04, FLAG_WILL = 0x08 };
 
 static uint8_t connect_flags(const struct mqttsn_message *m)
@@ -62,6 +64,7 @@ static void connect_commit(struct session *s, msec now, struct actions *out)
         s->connect.will = NULL;
     }
     if (s->connect.resume) {
+        s->connect.from_sleep = false;
         connect_accept(s, now, out);
         return;
     }
@@ -70,6 +73,7 @@ static void connect_commit(struct session *s, msec now, struct actions *out)
     else
         registry_unconfirm(&s->topics);
     s->clean = clean;
+    s->connect.from_sleep = false; /* from here on it is a new connection */
     session_enter(s, SESSION_CONNECTING, now, out);
     struct mqtt_packet p = { .type = MQTT_CONNECT };
     session_connect_packet(s, &p.connect);
@@ -79,6 +83,7 @@ static void connect_commit(struct session *s, msec now, struct actions *out)
 /* wake_connect: resume is for devices that send CleanSession=1 at every wake and mean "I am back" (A1). */
 static void connect_from_sleep(const struct session *s, struct connecting *c)
 {
+    c->from_sleep = true;
     c->resume = s->access->wake_resume || (c->flags & FLAG_CLEAN) == 0;
     c->new_will = c->new_will && !s->access->wake_resume;
 }
@@ -96,12 +101,10 @@ void connect_begin(struct session *s, const struct mqttsn_message *m, msec now, 
     struct connecting next = { .flags = connect_flags(m),
                                .duration = m->duration,
                                .new_will = m->will };
-    if (s->state == SESSION_ASLEEP || s->state == SESSION_AWAKE)
+    if (s->state == SESSION_ASLEEP || s->state == SESSION_AWAKE || s->connect.from_sleep)
         connect_from_sleep(s, &next);
     else if (s->state == SESSION_ACTIVE) /* it was restarted: the old connection ends (SN-CONN-10) */
         leave_upstream(s, s->access->will_on_takeover, out);
-    else
-        next.resume = s->connect.resume;
     deliver_freeze(s);
     will_free(s->connect.will);
     s->connect = next;
@@ -115,17 +118,29 @@ void connect_begin(struct session *s, const struct mqttsn_message *m, msec now, 
 
 /* ---- the will dialogue ------------------------------------------------------------------------------------------- */
 
-/* The connect is given up; what was stored stays stored. */
-static void connect_refuse(struct session *s, uint8_t return_code, msec now, struct actions *out)
+/* The connect is given up and what was stored stays stored. A sleeper sleeps on: it has not left (SN-WILL-1). */
+static void connect_give_up(struct session *s, msec now, struct actions *out)
 {
-    session_reply(out, MQTTSN_CONNACK, return_code);
+    if (s->connect.from_sleep) {
+        will_free(s->connect.will);
+        s->connect = (struct connecting){ 0 };
+        session_enter(s, SESSION_ASLEEP, now, out);
+        return;
+    }
     session_ask_upstream(out, MQTT_DISCONNECT);
     session_end(s, SESSION_DISCONNECTED, now, out);
 }
 
+static void connect_refuse(struct session *s, uint8_t return_code, msec now, struct actions *out)
+{
+    session_reply(out, MQTTSN_CONNACK, return_code);
+    connect_give_up(s, now, out);
+}
+
 static bool will_permitted(const struct session *s, const struct mqttsn_message *m)
 {
-    return will_topic_valid(m) && access_publish(s->access, s->client_id, m->tail) &&
+    return will_topic_valid(m) && topic_portable(m->tail) &&
+           access_publish(s->access, s->client_id, m->tail) &&
            (!s->upstream || upstream_takes(s->upstream, m->tail));
 }
 
@@ -171,8 +186,7 @@ void connect_retry(struct session *s, msec now, struct actions *out)
         s->prompts++;
         prompt(s, out);
     } else {
-        session_ask_upstream(out, MQTT_DISCONNECT);
-        session_end(s, SESSION_DISCONNECTED, now, out);
+        connect_give_up(s, now, out);
     }
 }
 

@@ -86,11 +86,11 @@ static bool choose_id(struct session *s, struct span topic, struct choice *c)
     struct topic *t = registry_find_name(&s->topics.normal, topic);
     if (!t)
         sub = subscriptions_find(&s->subscriptions, topic);
-    if (sub && sub->topic_id_type == MQTTSN_PREDEFINED) {
+    if (sub && sub->topic_id_type == MQTTSN_PREDEFINED && !s->unproven) {
         *c = (struct choice){ MQTTSN_PREDEFINED, sub->topic_id, NULL };
         return true;
     }
-    if (!t && topic.len == 2) {
+    if (!t && topic.len == 2 && !s->unproven) {
         *c = (struct choice){ MQTTSN_SHORT, (uint16_t)(topic.at[0] << 8 | topic.at[1]), NULL };
         return true;
     }
@@ -192,7 +192,7 @@ void delivery_begin(struct session *s, msec now, struct actions *out)
     }
     d->topic_id_type = c.topic_id_type;
     d->topic_id = c.topic_id;
-    if (c.normal && c.normal->standing == TOPIC_UNCONFIRMED)
+    if (s->unproven || (c.normal && c.normal->standing == TOPIC_UNCONFIRMED))
         delivery_register(s, now, out);
     else
         delivery_publish(s, now, out);
@@ -204,6 +204,8 @@ static bool may_begin(const struct session *s)
            (s->state == SESSION_ACTIVE || (s->state == SESSION_AWAKE && s->awake_left > 0));
 }
 
+/* A client that came from another host gets a REGISTER before anything else, once and not again: the queue of a client
+ * must not pour onto a host that somebody only named (design rule 6). REGACK proves that it hears us. */
 void deliver_next(struct session *s, msec now, struct actions *out)
 {
     while (may_begin(s)) {
@@ -230,8 +232,8 @@ static enum drop not_wanted(const struct session *s, const struct mqtt_packet *p
 static bool deliver_at_once(struct session *s, const struct mqtt_packet *p, struct actions *out)
 {
     struct choice c = { 0 };
-    if (p->qos > 0 || s->state != SESSION_ACTIVE || s->delivery.phase != DELIVERY_IDLE ||
-        s->queue.count > 0)
+    if (p->qos > 0 || s->unproven || s->state != SESSION_ACTIVE ||
+        s->delivery.phase != DELIVERY_IDLE || s->queue.count > 0)
         return false;
     if (!choose_id(s, p->topic, &c) || (c.normal && c.normal->standing != TOPIC_CONFIRMED) ||
         too_large(s, PUBLISH_OVERHEAD, p->payload.len))

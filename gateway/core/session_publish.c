@@ -14,7 +14,8 @@ void topic_register(struct session *s, const struct mqttsn_message *m, msec now,
     (void)now;
     struct mqttsn_message ack = { .type = MQTTSN_REGACK, .message_id = m->message_id };
     struct topic *t = NULL;
-    if (!topic_name_valid(m->tail) || !access_publish(s->access, s->client_id, m->tail)) {
+    if (!topic_name_valid(m->tail) || !topic_portable(m->tail) ||
+        !access_publish(s->access, s->client_id, m->tail)) {
         ack.return_code = MQTTSN_NOT_SUPPORTED;
     } else {
         t = registry_find_name(&s->topics.normal, m->tail);
@@ -75,7 +76,7 @@ static struct span publish_topic(struct session *s, const struct mqttsn_message 
         name = session_predefined_name(s, m->topic_id);
     } else {
         *why = DROP_FORBIDDEN;
-        if (m->topic_id_type == MQTTSN_SHORT && topic_name_valid(session_short_name(m->topic_id, out)))
+        if (m->topic_id_type == MQTTSN_SHORT && session_short_valid(m->topic_id, out))
             name = session_short_name(m->topic_id, out);
     }
     bool fits = !s->upstream || upstream_takes(s->upstream, name); /* SN-PUB-14 */
@@ -141,7 +142,8 @@ static void publish_acknowledged(struct session *s, const struct mqttsn_message 
     uint32_t digest = inflight_digest(m);
     if (publish_repeated(s, m, digest, now, out))
         return;
-    bool crowded = s->inflight.publishing >= s->common->limits->inflight_in;
+    bool crowded = s->inflight.publishing >= s->common->limits->inflight_in ||
+                   (m->qos == 2 && s->upstream && !upstream_takes_qos2(s->upstream));
     uint16_t packet_id =
         !crowded && s->upstream ? upstream_reserve(s->upstream, s, topic.len + m->tail.len) : 0;
     struct exchange *e = packet_id != 0 ? inflight_open(&s->inflight, EXCHANGE_PUBACK, now) : NULL;
@@ -169,8 +171,7 @@ static void publish_acknowledged(struct session *s, const struct mqttsn_message 
 static bool names_nothing(const struct mqttsn_message *m, struct actions *out)
 {
     return m->topic_id_type == MQTTSN_RESERVED ||
-           (m->topic_id_type == MQTTSN_SHORT &&
-            !topic_name_valid(session_short_name(m->topic_id, out)));
+           (m->topic_id_type == MQTTSN_SHORT && !session_short_valid(m->topic_id, out));
 }
 
 void publish_accept(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
@@ -235,12 +236,16 @@ void publish_release(struct session *s, const struct mqttsn_message *m, msec now
 {
     struct exchange *e = inflight_publish(&s->inflight, m->message_id);
     if (e && e->phase == EXCHANGE_PUBCOMP)
-        return; /* the answer is on its way */
-    if (e && e->phase == EXCHANGE_PUBREL && e->packet_id != 0) {
+        return;                             /* the answer is on its way */
+    if (e && e->phase != EXCHANGE_PUBREL) { /* the broker does not have it yet (design rule 1) */
+        actions_drop(out, DROP_UNEXPECTED);
+        return;
+    }
+    if (e && e->packet_id != 0) {
         release_upstream(s, e, now, out);
         return;
     }
-    if (e && e->phase == EXCHANGE_PUBREL)
+    if (e)
         inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);
     answer(m, MQTTSN_PUBCOMP, 0,
            out); /* also for an id we do not know: it ends the client's wait (SN-PUB-8) */

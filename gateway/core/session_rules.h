@@ -31,6 +31,7 @@ struct span session_predefined_name(struct session *s, uint16_t id);
 /* A normal id for a topic that has none yet; NULL when the client has too many. */
 struct topic *session_new_topic(struct session *s, struct span name);
 struct span session_short_name(uint16_t topic_id, struct actions *out);
+bool session_short_valid(uint16_t topic_id, struct actions *out);
 
 /* session_connect.c */
 handler connect_begin, will_topic_take, will_message_take, will_topic_update, will_message_update,

@@ -61,7 +61,8 @@ void sleep_or_leave(struct session *s, const struct mqttsn_message *m, msec now,
 void session_lose(struct session *s, msec now, struct actions *out)
 {
     struct mqtt_packet leave = { .type = MQTT_DISCONNECT };
-    if (!session_is_connected(s)) { /* there is no connection yet whose will it could be */
+    if (!session_is_connected(s) &&
+        !s->connect.from_sleep) { /* there is no connection yet whose will it could be */
         actions_upstream(out, &leave);
         session_end(s, SESSION_DISCONNECTED, now, out);
         return;

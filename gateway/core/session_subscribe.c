@@ -17,7 +17,7 @@ static struct span filter_of(struct session *s, const struct mqttsn_message *m, 
     *code = MQTTSN_NOT_SUPPORTED;
     if (m->topic_id_type == MQTTSN_NORMAL && topic_filter_valid(m->tail))
         return m->tail;
-    if (m->topic_id_type == MQTTSN_SHORT && topic_name_valid(session_short_name(m->topic_id, out)))
+    if (m->topic_id_type == MQTTSN_SHORT && session_short_valid(m->topic_id, out))
         return session_short_name(m->topic_id, out);
     if (m->topic_id_type == MQTTSN_PREDEFINED) {
         *code = MQTTSN_INVALID_TOPIC_ID;
@@ -107,7 +107,7 @@ static bool subscribe_open(struct session *s, const struct mqttsn_message *m, st
 
 static bool may_subscribe(const struct session *s, struct span filter)
 {
-    return access_subscribe(s->access, s->client_id, filter) &&
+    return topic_portable(filter) && access_subscribe(s->access, s->client_id, filter) &&
            (!s->upstream || upstream_takes(s->upstream, filter));
 }
 

@@ -54,7 +54,7 @@ bool sessionless_publish(const struct predefined *p, const struct mqttsn_message
     } else if (m->topic_id_type == MQTTSN_SHORT) {
         two[0] = (uint8_t)(m->topic_id >> 8);
         two[1] = (uint8_t)m->topic_id;
-        if (topic_name_valid(span_of(two, 2)))
+        if (topic_name_valid(span_of(two, 2)) && topic_portable(span_of(two, 2)))
             topic = span_of(two, 2);
     }
     *out = (struct mqtt_packet){ .type = MQTT_PUBLISH, .topic = topic, .payload = m->tail };

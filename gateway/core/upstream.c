@@ -36,6 +36,12 @@ bool upstream_takes(const struct upstream *u, struct span topic)
     return u->prefix.len + topic.len <= TOPIC_LEN_MAX;
 }
 
+bool upstream_takes_qos2(const struct upstream *u)
+{
+    enum { UNRELEASED_MAX = 20 };
+    return u->mqtt.flights.exactly_once < UNRELEASED_MAX;
+}
+
 uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets)
 {
     if (!upstream_ready(u) || u->mqtt.flights.bytes + octets > u->flight_limit)

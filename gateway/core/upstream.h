@@ -60,6 +60,10 @@ bool upstream_ready(const struct upstream *u);
 /* Is the topic still one, with its prefix before it? */
 bool upstream_takes(const struct upstream *u, struct span topic);
 
+/* Is there room for one more QoS 2 message? Brokers hold few that are not released yet: Mosquitto acknowledges those
+ * beyond 20 and throws them away. */
+bool upstream_takes_qos2(const struct upstream *u);
+
 /* A packet id for a QoS 1 or 2 PUBLISH or a SUBSCRIBE of `octets`; 0 when it cannot be taken now: broker away, its
  * window or our memory for unanswered requests full. The answer to the client is "congestion". */
 uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets);
