@@ -23,12 +23,17 @@ struct own {
 
 static void own_free(struct own *o)
 {
-    if (!o->peer)
-        LIST_REMOVE(o, in_leaving);
     span_free(&o->client_id);
     link_free(o->link);
     upstream_clear(&o->upstream);
     free(o);
+}
+
+/* One whose session is over. */
+static void leaving_free(struct own *o)
+{
+    LIST_REMOVE(o, in_leaving);
+    own_free(o);
 }
 
 /* The client is back before its last connection was through: two at once would make the broker throw the older one out
@@ -41,7 +46,7 @@ static void own_hurry(struct gateway *g, struct span client_id, msec now)
         if (!span_equal(o->client_id, client_id))
             continue;
         link_hang_up(o->link, now);
-        own_free(o);
+        leaving_free(o);
     }
 }
 
@@ -71,7 +76,7 @@ static struct own *own_new(struct gateway *g, struct peer *one)
 void gateway_free_leaving(struct gateway *g)
 {
     for (struct own *o; (o = LIST_FIRST(&g->leaving));)
-        own_free(o);
+        leaving_free(o); /* NOLINT(clang-analyzer-unix.Malloc): it took itself off the list */
 }
 
 void gateway_free_own(struct link *l)
@@ -130,7 +135,7 @@ void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now)
     if (link_is_open(own) && span_copy(s->client_id, &o->client_id))
         link_close(own, now);
     else
-        own_free(o);
+        leaving_free(o);
 }
 
 bool gateway_reaches_broker(const struct gateway *g)
@@ -213,7 +218,7 @@ static void on_closed(void *context, struct link *l)
     struct gateway *g = context;
     struct own *o = link_owner(l);
     if (o && !o->peer)
-        own_free(o);
+        leaving_free(o);
     if (g->stopping && links_all_closed(g->links))
         event_base_loopbreak(g->loop);
 }

@@ -34,8 +34,7 @@ static const char *failure_text(struct link *l)
     const char *tls = ssl ? tls_reason(ssl, bufferevent_get_openssl_error(l->bev)) : NULL;
     int dns = bufferevent_socket_get_dns_error(l->bev), error = EVUTIL_SOCKET_ERROR();
     if (dns != 0)
-        return dns == EVUTIL_EAI_NONAME || dns == EVUTIL_EAI_NODATA ? "there is no host of that name"
-                                                                    : evutil_gai_strerror(dns);
+        return dns == EVUTIL_EAI_NONAME ? "there is no host of that name" : evutil_gai_strerror(dns);
     return tls          ? tls
            : error != 0 ? evutil_socket_error_to_string(error)
                         : "it closed the connection";
@@ -61,8 +60,8 @@ static const char *failure_remedy(const struct link *l)
     if (bufferevent_socket_get_dns_error(l->bev) != 0)
         return "check the host name in broker.url, and the name servers";
     if (l->state == LINK_UP)
-        return "clients stay and QoS 1 and 2 messages are refused until it is back; if it goes on: does another client use "
-               "this client id (gateway.name), does the broker refuse something? see its log";
+        return "clients stay and QoS 1 and 2 messages are refused until it is back; if it goes on: does "
+               "another client use this client id (gateway.name), does the broker refuse something? see its log";
     if (certificate_failed(l))
         return "check broker.ca_file (who signed it) and broker.server_name (whose it is)";
     if (l->links->tls)

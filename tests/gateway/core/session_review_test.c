@@ -56,10 +56,10 @@ static void a_topic_that_brokers_close_over_is_refused(void **scene) /* MQTT-1.5
     static const char *const names[] = { "a/\x01", "a/\x7f", "a/\xc2\x85", "a/\xef\xbf\xbe",
                                          "a/\xf0\x9f\xbf\xbf" };
     client_connects(*scene, "m1", true);
-    for (uint16_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        client_sends(*scene, "m1", M(REGISTER, .message_id = i, .tail = TEXT(names[i])));
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        client_sends(*scene, "m1", M(REGISTER, .message_id = (uint16_t)i, .tail = TEXT(names[i])));
         client_receives(*scene, "m1",
-                        M(REGACK, .message_id = i, .return_code = MQTTSN_NOT_SUPPORTED));
+                        M(REGACK, .message_id = (uint16_t)i, .return_code = MQTTSN_NOT_SUPPORTED));
         dropped(*scene, DROP_INVALID_TOPIC);
     }
     client_sends(*scene, "m1", M(SUBSCRIBE, .message_id = 9, .tail = TEXT("a/\x01/#")));
