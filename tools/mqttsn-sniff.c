@@ -136,7 +136,13 @@ static bool open_live(struct sniff *s)
     pcap_set_immediate_mode(s->pcap, 1);
     pcap_set_timeout(s->pcap, WAKE_MS);
     int status = pcap_activate(s->pcap); /* above 0: a warning, it works */
-    return status < 0 ? explain_capture(s, status) : set_filter(s);
+    if (status < 0)
+        return explain_capture(s, status);
+    fprintf(stderr, "%s: listening on %s, UDP port", PROGRAM, s->interface); /* silence must not look like nothing */
+    for (size_t i = 0; i < s->port_count; i++)
+        fprintf(stderr, "%s %u", i > 0 ? "," : "", s->ports[i]);
+    fputs(" (-p for others)\n", stderr);
+    return set_filter(s);
 }
 
 /* ---- printing ---------------------------------------------------------------------------------------------------- */
