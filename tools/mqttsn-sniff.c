@@ -138,7 +138,8 @@ static bool open_live(struct sniff *s)
     int status = pcap_activate(s->pcap); /* above 0: a warning, it works */
     if (status < 0)
         return explain_capture(s, status);
-    fprintf(stderr, "%s: listening on %s, UDP port", PROGRAM, s->interface); /* silence must not look like nothing */
+    /* Silence on a quiet port must not look like a capture that failed. */
+    fprintf(stderr, "%s: listening on %s, UDP port", PROGRAM, s->interface);
     for (size_t i = 0; i < s->port_count; i++)
         fprintf(stderr, "%s %u", i > 0 ? "," : "", s->ports[i]);
     fputs(" (-p for others)\n", stderr);
