@@ -232,3 +232,9 @@ bool topic_portable(struct span topic)
     }
     return levels <= LEVELS_MAX;
 }
+
+bool topic_is_shared(struct span filter)
+{
+    static const char prefix[] = "$share/";
+    return filter.len >= sizeof prefix - 1 && memcmp(filter.at, prefix, sizeof prefix - 1) == 0;
+}

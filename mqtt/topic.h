@@ -19,6 +19,9 @@ bool topic_filter_valid(struct span filter);
 
 bool topic_has_wildcard(struct span filter);
 
+/* "$share/group/filter": brokers deal such messages out among the members of a group. */
+bool topic_is_shared(struct span filter);
+
 /* May a valid name or filter be given to any broker? The standard allows brokers to close the connection over control
  * characters and non-characters (MQTT-1.5.3), and known ones do over more than 200 levels; on a connection that many
  * share one such topic would cost all of them. */

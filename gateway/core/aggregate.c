@@ -6,6 +6,8 @@
  * its acknowledgement only as long as the broker's window allows: see release_oldest. */
 #include "gateway/core/aggregate_inside.h"
 
+#include "mqtt/topic.h"
+
 #include <stdlib.h>
 
 /* Mosquitto and others send 20 messages ahead of our acknowledgements; when half of them wait for slow receivers, the
@@ -46,17 +48,11 @@ static void session_connects(struct aggregate *a, struct session *s, bool clean,
     rounds_tell(a, s, MQTT_CONNACK, 0, ACCEPTED);
 }
 
-static bool is_shared(struct span filter)
-{
-    static const char prefix[] = "$share/";
-    return filter.len >= sizeof prefix - 1 && memcmp(filter.at, prefix, sizeof prefix - 1) == 0;
-}
-
 static void session_subscribes(struct aggregate *a, struct session *s, const struct mqtt_packet *p,
                                msec now)
 {
     struct seat *seat = seat_of(s);
-    struct filter *f = seat && !is_shared(p->topic) ? filters_get(a->filters, p->topic) : NULL;
+    struct filter *f = seat && !topic_is_shared(p->topic) ? filters_get(a->filters, p->topic) : NULL;
     struct holder *h = f ? rounds_holder(seat, f) : NULL;
     if (f && !h)
         h = rounds_join(seat, f);

@@ -26,12 +26,6 @@ static struct span filter_of(struct session *s, const struct mqttsn_message *m, 
     return filter;
 }
 
-static bool is_shared(struct span filter)
-{
-    static const char prefix[] = "$share/";
-    return filter.len >= sizeof prefix - 1 && memcmp(filter.at, prefix, sizeof prefix - 1) == 0;
-}
-
 static void suback(const struct mqttsn_message *m, uint16_t topic_id, uint8_t code,
                    struct actions *out)
 {
@@ -49,7 +43,7 @@ static bool topic_id_for(struct session *s, const struct mqttsn_message *m, stru
                          uint16_t *id)
 {
     *id = m->topic_id_type == MQTTSN_PREDEFINED ? m->topic_id : 0;
-    if (m->topic_id_type != MQTTSN_NORMAL || topic_has_wildcard(filter) || is_shared(filter))
+    if (m->topic_id_type != MQTTSN_NORMAL || topic_has_wildcard(filter) || topic_is_shared(filter))
         return true;
     struct topic *t = registry_find_name(&s->topics.normal, filter);
     if (!t)
