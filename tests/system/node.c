@@ -127,6 +127,19 @@ void node_hears_nothing(struct node *n)
     assert_int_equal(frame.len, 0);
 }
 
+/* The message is only seen, not taken: the gateway sends it again with the next PINGREQ. */
+void node_wakes_until_a_message(struct node *n, const char *client_id)
+{
+    struct mqttsn_message m = { .type = MQTTSN_PINGRESP };
+    int64_t deadline = deadline_in(PATIENCE_MS);
+    while (m.type == MQTTSN_PINGRESP && deadline_left(deadline) > 0) {
+        node_sends(n,
+                   (struct mqttsn_message){ .type = MQTTSN_PINGREQ, .tail = span_text(client_id) });
+        assert_int_equal(mqttsn_decode(hear(n, PATIENCE_MS), &m), MQTTSN_OK);
+    }
+    node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PINGREQ, .tail = span_text(client_id) });
+}
+
 size_t node_discards(struct node *n)
 {
     size_t count = 0;

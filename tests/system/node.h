@@ -32,6 +32,9 @@ void node_sends_hex(struct node *n, const char *hex);
 struct mqttsn_message node_expects(struct node *n, enum mqttsn_type type);
 void node_hears_nothing(struct node *n);
 
+/* Wakes again and again until a message waits for it: nothing announces that the broker has sent it. */
+void node_wakes_until_a_message(struct node *n, const char *client_id);
+
 /* Throws away what comes until nothing comes any more; returns how many frames that were. */
 size_t node_discards(struct node *n);
 

@@ -71,8 +71,13 @@ static void a_client_outlives_the_broker(struct scene *s) /* SN-BRK-1, -2, -3 */
     find_the_broker_again(s);
     struct peer *world = peer_open(s, "world");
     peer_subscribes(world, "a/b/c", 1);
-    publishes(n, id, 32);
-    assert_int_equal(node_expects(n, MQTTSN_PUBACK).return_code, MQTTSN_ACCEPTED);
+    int64_t deadline = deadline_in(PATIENCE_MS); /* its own connection may be back a little later */
+    for (uint16_t id_of_try = 32; m.return_code == MQTTSN_CONGESTION && deadline_left(deadline) > 0;
+         id_of_try++) {
+        publishes(n, id, id_of_try);
+        m = node_expects(n, MQTTSN_PUBACK);
+    }
+    assert_int_equal(m.return_code, MQTTSN_ACCEPTED);
     peer_hears(world, "a/b/c", "x");
 }
 
@@ -114,8 +119,7 @@ static void a_sleeper_outlives_the_broker(struct scene *s) /* SN-BRK-4 */
     lose_the_broker(s);
     find_the_broker_again(s);
     peer_retains(peer_open(s, "world"), "lamp/1", "on");
-    node_hears_nothing(n);
-    node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PINGREQ, .tail = span_text("m1") });
+    node_wakes_until_a_message(n, "m1");
     assert_int_equal(node_receives_and_acks(n, "on").topic_id, id);
     node_expects(n, MQTTSN_PINGRESP);
 }

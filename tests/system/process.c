@@ -25,11 +25,16 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-int64_t deadline_in(int ms)
+uint16_t stretched(uint16_t amount)
 {
     const char *slow = getenv("TEST_SLOW");
     long factor = slow ? strtol(slow, NULL, 10) : 1;
-    return now_ms() + ms * (factor < 1 ? 1 : factor);
+    return (uint16_t)(amount * (factor < 1 ? 1 : factor));
+}
+
+int64_t deadline_in(int ms)
+{
+    return now_ms() + (int64_t)ms * stretched(1);
 }
 
 int deadline_left(int64_t deadline)

@@ -13,6 +13,9 @@ enum {
     QUIET_MS = 150
 }; /* how long something may take; how long nothing must come */
 
+/* An amount of time that the gateway is told, times TEST_SLOW. */
+uint16_t stretched(uint16_t amount);
+
 /* Milliseconds of a monotonic clock, `ms` (times TEST_SLOW) from now. */
 int64_t deadline_in(int ms);
 int deadline_left(int64_t deadline); /* for poll(2); never negative */

@@ -23,7 +23,7 @@ static void a_client_that_pings_is_not_lost(struct scene *s) /* SN-PING-2 */
     struct peer *world = peer_open(s, "world");
     peer_subscribes(world, "will/#", 1);
     struct node *n = node_open(g);
-    node_connects_with_will(n, "m1", 1, "will/m1", "gone");
+    node_connects_with_will(n, "m1", stretched(1), "will/m1", "gone");
     int64_t deadline = deadline_in(2000); /* longer than it may be silent */
     while (deadline_left(deadline) > 0) {
         peer_hears_nothing(world);
@@ -38,7 +38,7 @@ static void malformed_frames_do_not_keep_a_client_alive(struct scene *s) /* SN-P
     struct peer *world = peer_open(s, "world");
     peer_subscribes(world, "will/#", 1);
     struct node *n = node_open(g);
-    node_connects_with_will(n, "m1", 1, "will/m1", "gone");
+    node_connects_with_will(n, "m1", stretched(1), "will/m1", "gone");
     int64_t late = deadline_in(1350);
     while (deadline_left(late) > 0) {
         peer_hears_nothing(world);
