@@ -25,6 +25,28 @@ struct place config_place(const struct settings *s, const struct object *o, cons
     return (struct place){ s->name, origin->line, origin->column };
 }
 
+bool config_given(const struct object *o, const char *path)
+{
+    return config_origin(o, path)->line > 0;
+}
+
+bool config_refused(const struct object *o, const char *path)
+{
+    return config_origin(o, path)->bad;
+}
+
+void config_complain(struct settings *s, const struct object *o, const char *path, const char *problem)
+{
+    config_mistake(&s->mistakes, config_place(s, o, path), "%s %s", path, problem);
+    config_origin(o, path)->bad = true;
+}
+
+struct place config_place_or_item(const struct settings *s, const struct object *item,
+                                  const char *path)
+{
+    return config_given(item, path) ? config_place(s, item, path) : item->place;
+}
+
 void config_object_init(struct settings *s, struct object *o, enum option_scope scope, void *fields)
 {
     struct option_range options = config_options(scope);

@@ -30,6 +30,18 @@ enum config_rebind {
     REBIND_SAME_IP,
     REBIND_DENY
 }; /* may a new address take a session? SN-NET-3 */
+enum config_flow { FLOW_NONE, FLOW_RTSCTS, FLOW_XONXOFF };
+enum config_framing { FRAMING_RAW, FRAMING_SLIP, FRAMING_SLIP_CRC16 };
+enum config_form {
+    FORM_BLANK, /* only where the coordinator has no network */
+    FORM_NEVER,
+    FORM_REPLACE /* also over a network that does not match the settings: its nodes are lost */
+};
+enum config_gwinfo {
+    GWINFO_BROADCAST,
+    GWINFO_UNICAST,
+    GWINFO_BOTH /* nodes that sleep get it unicast only */
+};
 
 /* "host:port" of a setting, taken apart. IPv6 hosts come without brackets. */
 struct config_endpoint {
@@ -44,7 +56,28 @@ struct config_radio {
     struct config_endpoint multicast; /* host NULL: none; port defaulted to that of listen */
     const char *interface;            /* "" = that of the listen address */
     bool forwarders;
-    uint16_t max_message; /* octets of one frame, either way; SN-FRM-9, SN-FRM-11 */
+    uint16_t max_message; /* octets of one frame, either way; SN-FRM-9, SN-FRM-11. 0 = what the radio reports */
+    enum config_gwinfo gwinfo; /* how SEARCHGW is answered */
+
+    /* all but udp and dtls */
+    const char *port; /* absolute path or tcp://host:port; "auto" = the one port that fits the driver; "" for udp */
+    uint32_t baud; /* 0 = find out */
+    enum config_flow flow_control;
+    enum config_framing framing; /* serial */
+
+    /* xbee, znp, ezsp, deconz */
+    uint16_t profile, cluster;
+    uint8_t endpoint;             /* ours, and that of nodes that were not heard yet */
+    bool any_endpoint;            /* take frames for other endpoints too */
+    uint8_t channel;              /* 11..26; 0 = as the coordinator has it */
+    uint16_t pan_id;              /* 0 = any */
+    uint64_t extended_pan_id;     /* 0 = any */
+    const char *network_key_file; /* 32 hex digits; made when absent; "" = not kept */
+    enum config_form form;
+    bool security;          /* xbee: form with encryption */
+    uint16_t permit_join_s; /* at start; at most 254 */
+    uint64_t broadcast_pace_ms;
+    uint16_t queue, queue_per_node; /* frames that wait for the radio */
 };
 
 struct config_broker {
@@ -147,6 +180,9 @@ void config_free(struct config *c);
 
 /* Every effective setting as YAML with, beside each, where it came from; secrets hidden. */
 void config_print(const struct config *c, FILE *out);
+
+/* Is anything of `section` ("radios", "broker", "limits", ...) another in `b` than in `a`? Files are compared by name. */
+bool config_section_differs(const struct config *a, const struct config *b, const char *section);
 
 /* The first row that matches, or the default one. Never NULL. */
 const struct config_client *config_client(const struct config *c, const char *client_id);

@@ -3,96 +3,15 @@
  * Each option is in range by now; here they are held against each other: names that must differ, files that only make
  * sense together, settings that would do nothing. A setting without effect is a mistake, because its author expects
  * one. Where a value was already refused, what depends on it is not checked, so that one slip is one line. What is
- * derived is filled in here as well: the parts of the url, passwords, defaults that are another option's value. */
+ * derived is filled in here as well: the parts of the url, passwords, defaults that are another option's value.
+ * Radios have a file of their own, config_check_radio.c. */
 #include "config/config_internal.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 
-enum { RADIOS_MAX = 255, HOST_MAX = 253, PASSWORD_MAX = UINT16_MAX };
-
-static bool is_set(const struct object *o, const char *path)
-{
-    return config_origin(o, path)->line > 0;
-}
-
-static bool is_bad(const struct object *o, const char *path)
-{
-    return config_origin(o, path)->bad;
-}
-
-static void mistake_at(struct settings *s, const struct object *o, const char *path,
-                       const char *problem)
-{
-    config_mistake(&s->mistakes, config_place(s, o, path), "%s %s", path, problem);
-    config_origin(o, path)->bad = true;
-}
-
-/* ---- radios ---------------------------------------------------------------------------------------------------- */
-
-/* Where the item says so, or else the item itself: two radios may be alike in what they leave out. */
-static struct place place_or_item(const struct settings *s, const struct object *item,
-                                  const char *path)
-{
-    return is_set(item, path) ? config_place(s, item, path) : item->place;
-}
-
-static void radios_must_differ(struct settings *s)
-{
-    size_t count = s->config.radio_count, listens = 0;
-    struct named *names = config_arena_take(&s->memory, count * sizeof *names);
-    struct named *addresses = config_arena_take(&s->memory, count * sizeof *addresses);
-    for (size_t i = 0; i < count; i++) {
-        const struct config_radio *radio = &s->config.radios[i];
-        names[i] = (struct named){ radio->name, place_or_item(s, &s->radios[i], "radios[].name") };
-        if (radio->driver != DRIVER_UDP || radio->listen.port == 0 ||
-            is_bad(&s->radios[i], "radios[].listen"))
-            continue; /* port 0: the system picks another for each */
-        char address[80];
-        bool six = strchr(radio->listen.host, ':');
-        snprintf(address, sizeof address, six ? "[%s]:%u" : "%s:%u", radio->listen.host,
-                 radio->listen.port);
-        addresses[listens++] = (struct named){ config_arena_text(&s->memory, span_text(address)),
-                                               place_or_item(s, &s->radios[i], "radios[].listen") };
-    }
-    config_mistakes_twice(&s->mistakes, "radio name", names, count);
-    config_mistakes_twice(&s->mistakes, "listen address", addresses, listens);
-}
-
-static void check_group(struct settings *s, const struct object *o, struct config_radio *radio)
-{
-    if (!radio->multicast.host || is_bad(o, "radios[].multicast") || is_bad(o, "radios[].listen"))
-        return;
-    if ((strchr(radio->multicast.host, ':') != NULL) != (strchr(radio->listen.host, ':') != NULL))
-        mistake_at(s, o, "radios[].multicast", "and listen must both be IPv4 or both be IPv6");
-    if (radio->multicast.port == 0)
-        radio->multicast.port = radio->listen.port;
-}
-
-static void check_radios(struct settings *s)
-{
-    if (s->config.radio_count > RADIOS_MAX)
-        config_mistake(&s->mistakes, s->radios[RADIOS_MAX].place, "more than %d radios", RADIOS_MAX);
-    for (size_t i = 0; i < s->config.radio_count; i++) {
-        check_group(s, &s->radios[i], &s->config.radios[i]);
-        if (is_set(&s->radios[i], "radios[].interface") && s->config.radios[i].interface[0] != '\0' &&
-            !s->config.radios[i].multicast.host && !is_bad(&s->radios[i], "radios[].multicast"))
-            mistake_at(s, &s->radios[i], "radios[].interface",
-                       "is where to join the multicast group, but there is none");
-    }
-    radios_must_differ(s);
-}
+enum { PASSWORD_MAX = UINT16_MAX };
 
 /* ---- broker ---------------------------------------------------------------------------------------------------- */
-
-static bool host_valid(const char *host)
-{
-    char canonical[64];
-    for (const char *c = host; *c != '\0'; c++)
-        if (!isalnum((unsigned char)*c) && !strchr("-._", *c))
-            return config_value_literal(host, canonical) && strchr(host, ':');
-    return host[0] != '\0' && strlen(host) <= HOST_MAX;
-}
 
 /* The url's "host:port", with the port of its kind when it names none; NULL when there is no host to see. */
 static const char *host_and_port(struct settings *s, const char *rest, bool tls)
@@ -118,7 +37,7 @@ static bool take_url_apart(struct settings *s, const char *url)
     const char *address = host_and_port(s, url + (tls ? 8 : 7), tls);
     struct config_endpoint e;
     if (!address || !config_value_endpoint(&s->memory, address, &e) || e.port == 0 ||
-        !host_valid(e.host))
+        !config_value_host(e.host))
         return false;
     broker->tls = tls;
     broker->address = e;
@@ -128,14 +47,15 @@ static bool take_url_apart(struct settings *s, const char *url)
 static void check_url(struct settings *s)
 {
     struct config_broker *broker = &s->config.broker;
-    if (is_bad(&s->root, "broker.url"))
+    if (config_refused(&s->root, "broker.url"))
         return;
     if (strchr(broker->url, '@'))
-        mistake_at(s, &s->root, "broker.url",
-                   "holds a login, write it as broker.username and broker.password_file");
+        config_complain(s, &s->root, "broker.url",
+                        "holds a login, write it as broker.username and broker.password_file");
     else if (!take_url_apart(s, broker->url))
-        mistake_at(s, &s->root, "broker.url",
-                   "is not an address, write it like \"mqtt://host:1883\" or \"mqtts://host:8883\"");
+        config_complain(
+            s, &s->root, "broker.url",
+            "is not an address, write it like \"mqtt://host:1883\" or \"mqtts://host:8883\"");
 }
 
 static void check_tls(struct settings *s)
@@ -146,17 +66,20 @@ static void check_tls(struct settings *s)
     const char *values[] = { broker->ca_file, broker->cert_file, broker->key_file,
                              broker->server_name, broker->alpn };
     for (size_t i = 0;
-         i < sizeof paths / sizeof *paths && !broker->tls && !is_bad(&s->root, "broker.url"); i++)
+         i < sizeof paths / sizeof *paths && !broker->tls && !config_refused(&s->root, "broker.url");
+         i++)
         if (values[i][0] != '\0')
-            mistake_at(s, &s->root, paths[i],
-                       "is for TLS, but broker.url does not begin with mqtts://");
+            config_complain(s, &s->root, paths[i],
+                            "is for TLS, but broker.url does not begin with mqtts://");
     bool cert = broker->cert_file[0] != '\0', key = broker->key_file[0] != '\0';
-    if (cert && !key && !is_bad(&s->root, "broker.cert_file") && !is_bad(&s->root, "broker.key_file"))
-        mistake_at(s, &s->root, "broker.cert_file", "needs broker.key_file beside it");
-    if (key && !cert && !is_bad(&s->root, "broker.cert_file") && !is_bad(&s->root, "broker.key_file"))
-        mistake_at(s, &s->root, "broker.key_file", "needs broker.cert_file beside it");
+    if (cert && !key && !config_refused(&s->root, "broker.cert_file") &&
+        !config_refused(&s->root, "broker.key_file"))
+        config_complain(s, &s->root, "broker.cert_file", "needs broker.key_file beside it");
+    if (key && !cert && !config_refused(&s->root, "broker.cert_file") &&
+        !config_refused(&s->root, "broker.key_file"))
+        config_complain(s, &s->root, "broker.key_file", "needs broker.cert_file beside it");
     if (strlen(broker->alpn) > UINT8_MAX)
-        mistake_at(s, &s->root, "broker.alpn", "is longer than 255 octets");
+        config_complain(s, &s->root, "broker.alpn", "is longer than 255 octets");
     if (broker->tls && broker->server_name[0] == '\0')
         broker->server_name = broker->address.host;
 }
@@ -168,7 +91,7 @@ static struct span read_password(struct settings *s, const struct object *o, con
     uint8_t *bytes;
     size_t len;
     const char *why;
-    if (file[0] == '\0' || is_bad(o, path))
+    if (file[0] == '\0' || config_refused(o, path))
         return span_of(NULL, 0);
     if (!config_file_read(&s->memory, file, &bytes, &len, &why)) {
         config_mistake(&s->mistakes, config_place(s, o, path), "%s: cannot read \"%.200s\": %s",
@@ -180,7 +103,8 @@ static struct span read_password(struct settings *s, const struct object *o, con
     if (len > 0 && bytes[len - 1] == '\r')
         len--;
     if (len > PASSWORD_MAX)
-        mistake_at(s, o, path, "names a file that holds more than the 65535 octets of a password");
+        config_complain(s, o, path,
+                        "names a file that holds more than the 65535 octets of a password");
     return span_of(bytes, len);
 }
 
@@ -193,9 +117,9 @@ struct login {
 static void check_login(struct settings *s, const struct object *o, const struct login *l)
 {
     if (strlen(l->username) > UINT16_MAX)
-        mistake_at(s, o, l->user_path, "is longer than 65535 octets");
-    if (l->password_file[0] != '\0' && l->username[0] == '\0' && !is_bad(o, l->user_path))
-        mistake_at(s, o, l->password_path, "needs a username beside it");
+        config_complain(s, o, l->user_path, "is longer than 65535 octets");
+    if (l->password_file[0] != '\0' && l->username[0] == '\0' && !config_refused(o, l->user_path))
+        config_complain(s, o, l->password_path, "needs a username beside it");
 }
 
 static void check_broker(struct settings *s)
@@ -208,23 +132,24 @@ static void check_broker(struct settings *s)
                                  broker->password_file });
     broker->password = read_password(s, &s->root, "broker.password_file", broker->password_file);
     if (broker->prefix[0] != '\0' && !topic_name_valid(span_text(broker->prefix)))
-        mistake_at(s, &s->root, "broker.prefix",
-                   "must be the beginning of a topic, without '+' and '#'");
+        config_complain(s, &s->root, "broker.prefix",
+                        "must be the beginning of a topic, without '+' and '#'");
 }
 
 /* ---- clients --------------------------------------------------------------------------------------------------- */
 
 static void check_client(struct settings *s, const struct object *o, struct config_client *client)
 {
-    if (!is_set(o, "clients[].mode"))
+    if (!config_given(o, "clients[].mode"))
         client->mode = s->config.broker.mode;
     check_login(s, o,
                 &(struct login){ "clients[].username", "clients[].password_file", client->username,
                                  client->password_file });
     client->password = read_password(s, o, "clients[].password_file", client->password_file);
     if (client->mode == MODE_AGGREGATE && client->username[0] != '\0' &&
-        !is_bad(o, "clients[].mode") && !is_bad(&s->root, "broker.mode"))
-        mistake_at(s, o, "clients[].username", "is for transparent clients, but these are aggregate");
+        !config_refused(o, "clients[].mode") && !config_refused(&s->root, "broker.mode"))
+        config_complain(s, o, "clients[].username",
+                        "is for transparent clients, but these are aggregate");
 }
 
 static void check_clients(struct settings *s)
@@ -234,7 +159,7 @@ static void check_clients(struct settings *s)
     for (size_t i = 0; i < count; i++) {
         check_client(s, &s->clients[i], &s->config.clients[i]);
         matches[i] = (struct named){ s->config.clients[i].match,
-                                     place_or_item(s, &s->clients[i], "clients[].match") };
+                                     config_place_or_item(s, &s->clients[i], "clients[].match") };
     }
     config_mistakes_twice(&s->mistakes, "client match", matches, count);
     s->config.default_client.mode = s->config.broker.mode;
@@ -242,9 +167,11 @@ static void check_clients(struct settings *s)
 
 void config_check(struct settings *s)
 {
-    if (!is_bad(&s->root, "gateway.name") && !topic_name_valid(span_text(s->config.gateway.name)))
-        mistake_at(s, &s->root, "gateway.name", "is part of topics, so it must not hold '+' or '#'");
-    check_radios(s);
+    if (!config_refused(&s->root, "gateway.name") &&
+        !topic_name_valid(span_text(s->config.gateway.name)))
+        config_complain(s, &s->root, "gateway.name",
+                        "is part of topics, so it must not hold '+' or '#'");
+    config_check_radios(s);
     check_broker(s);
     check_clients(s);
 }

@@ -64,6 +64,7 @@ const char *config_nearest(const char *text, const char *const *words, size_t co
 
 enum option_type {
     OPTION_COUNT,    /* unsigned whole number */
+    OPTION_HEX,      /* the same for what people know in hexadecimal: addresses, ids */
     OPTION_DURATION, /* uint64_t of milliseconds */
     OPTION_SECONDS,  /* a duration kept as whole seconds */
     OPTION_SIZE,     /* uint64_t of octets */
@@ -85,11 +86,13 @@ enum option_scope { SCOPE_ROOT, SCOPE_RADIO, SCOPE_CLIENT, SCOPES };
 struct option {
     const char *path; /* "limits.retry.count"; "radios[].name" in each item of a list */
     enum option_type type;
-    size_t at, width;   /* the field: offset and size in the struct of its scope */
-    uint64_t min, max;  /* COUNT; DURATION and SECONDS in ms; SIZE in octets */
-    const char *words;  /* CHOICE: "udp|dtls|xbee" */
-    size_t words_built; /* CHOICE: so many of them may be chosen in this version; 0 = all */
-    bool unbuilt;       /* known and checked, but setting it is an error that says so */
+    size_t at, width; /* the field: offset and size in the struct of its scope */
+    uint64_t min,
+        max; /* COUNT, HEX; DURATION and SECONDS in ms; SIZE in octets. A field below min was left out */
+    const char *words; /* CHOICE: "udp|dtls|xbee" */
+    const char *words_unbuilt; /* CHOICE: those of them that this version cannot do yet, "dtls"; NULL = none */
+    unsigned drivers; /* radios[]: bit n = it means something to enum config_driver n; 0 = to all */
+    bool unbuilt;     /* known and checked, but setting it is an error that says so */
     size_t count_at;
     const char *preset; /* as one would write it; NULL: nothing to set, `absent` says what that means */
     const char *absent;
@@ -111,6 +114,12 @@ size_t config_option_words(const char *prefix, const char **words, size_t room, 
 /* The words of a choice, taken apart. */
 size_t config_option_choices(const struct option *o, const char **words, size_t room,
                              struct arena *memory);
+/* Does the option of a radio mean anything to this driver? */
+bool config_option_applies(const struct option *o, enum config_driver driver);
+/* "xbee | znp" for the drivers of an option; "" for all. */
+void config_option_drivers(const struct option *o, char *text, size_t room);
+/* Is `word`, of `len` octets, one of "a|b|c"? NULL holds none. */
+bool config_word_listed(const char *words, const char *word, size_t len);
 
 /* ---- config_value.c: one value, text to field and back ----------------------------------------------------------- */
 
@@ -125,6 +134,8 @@ void config_value_quote(const char *text, FILE *out);
 void config_value_range(const struct option *o, char *text, size_t room);
 /* Takes "host:port" or "[host]:port" apart; false without a port when one is needed, or with a bad one. */
 bool config_value_endpoint(struct arena *memory, const char *text, struct config_endpoint *out);
+/* A host name or a literal address, IPv6 without brackets. */
+bool config_value_host(const char *host);
 /* The address family of a literal address, its own canonical spelling in `canonical`; 0 when it is none. */
 int config_value_literal(const char *host, char canonical[64]);
 
@@ -172,6 +183,16 @@ struct place config_place(const struct settings *s, const struct object *o, cons
 /* Makes ready one struct of a scope, with no origins yet. */
 void config_object_init(struct settings *s, struct object *o, enum option_scope scope, void *fields);
 
+/* Was the option set in the file? Has its value been refused already? */
+bool config_given(const struct object *o, const char *path);
+bool config_refused(const struct object *o, const char *path);
+/* "`path` `problem`" where the option was set; from here on it is refused. */
+void config_complain(struct settings *s, const struct object *o, const char *path,
+                     const char *problem);
+/* Where the item says so, or else the item itself: two items may be alike in what they leave out. */
+struct place config_place_or_item(const struct settings *s, const struct object *item,
+                                  const char *path);
+
 /* config_file.c. The path that `name` means, beside the settings file unless absolute. */
 const char *config_file_resolve(struct settings *s, const char *name);
 /* Settings read from memory open no file outside their folder. */
@@ -201,5 +222,6 @@ void config_topics_finish(struct settings *s);
  * returns the last word of `path`. `*indent` becomes the column of its key. */
 const char *config_print_sections(const char *before, const char *path, int *indent, FILE *out);
 
-/* config_check.c: what no option can see alone. Also fills in what depends on other options. */
+/* config_check.c, config_check_radio.c: what no option can see alone. Also fills in what depends on other options. */
 void config_check(struct settings *s);
+void config_check_radios(struct settings *s);

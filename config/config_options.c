@@ -5,6 +5,7 @@
  * which people read a settings file; the rows of one section stand together. "radios[]." and "clients[]." are the keys
  * of each item of a list and have a struct of their own.
  *
+ * FOR_... says which drivers a radio's setting means something to: on any other it is a mistake, and is not printed.
  * Rows marked UNBUILT are keys that are promised but not there yet: setting one is an error that says so, because a
  * setting that does nothing is worse than none. */
 #include "config/config_internal.h"
@@ -15,6 +16,12 @@
 #define CLIENT(member) FIELD(struct config_client, member)
 #define RANGE(least, most) .min = (least), .max = (most)
 #define UNBUILT .unbuilt = true
+#define FOR_IP .drivers = 1u << DRIVER_UDP | 1u << DRIVER_DTLS
+#define ZIGBEE (1u << DRIVER_XBEE | 1u << DRIVER_ZNP | 1u << DRIVER_EZSP | 1u << DRIVER_DECONZ)
+#define FOR_ZIGBEE .drivers = ZIGBEE
+#define FOR_PORT .drivers = ZIGBEE | 1u << DRIVER_SERIAL
+#define FOR_LINE .drivers = 1u << DRIVER_SERIAL
+#define FOR_XBEE .drivers = 1u << DRIVER_XBEE
 #define MS(n) UINT64_C(n)
 #define SECONDS(n) (UINT64_C(n) * 1000)
 #define DAYS(n) (UINT64_C(n) * 86400000)
@@ -34,22 +41,71 @@ static const struct option table[] = {
       .help = "what survives a restart is kept here; \"\" = keep nothing on disk" },
 
     { "radios[].name", OPTION_NAME, RADIO(name), .preset = "lan",
-      .help = "the radio's name in log lines and metrics" },
-    { "radios[].driver", OPTION_CHOICE, RADIO(driver), .words = "udp|dtls|xbee|znp|ezsp|deconz|serial",
-      .words_built = 1, .preset = "udp", .help = "what carries the frames" },
-    { "radios[].listen", OPTION_LISTEN, RADIO(listen), .preset = "127.0.0.1:1883",
+      .help = "in log lines and metrics; absent with a port = the driver's name" },
+    { "radios[].driver", OPTION_CHOICE, RADIO(driver),
+      .words = "udp|dtls|xbee|znp|ezsp|deconz|serial", .words_unbuilt = "dtls", .preset = "udp",
+      .help = "UDP, the family of a ZigBee coordinator, or a serial line without ZigBee" },
+    { "radios[].listen", OPTION_LISTEN, RADIO(listen), FOR_IP, .preset = "127.0.0.1:1883",
       .example = "0.0.0.0:1883", .help = "local address and port; IPv6 as \"[::]:1883\"" },
-    { "radios[].multicast", OPTION_GROUP, RADIO(multicast), .preset = "", .example = "239.192.0.50",
+    { "radios[].multicast", OPTION_GROUP, RADIO(multicast), FOR_IP, .preset = "",
+      .example = "239.192.0.50",
       .help = "group[:port] for discovery; port default that of listen; \"\" = none" },
-    { "radios[].interface", OPTION_TEXT, RADIO(interface), .preset = "",
+    { "radios[].interface", OPTION_TEXT, RADIO(interface), FOR_IP, .preset = "",
       .help = "where to join the group; \"\" = the interface of the listen address" },
-    { "radios[].port", OPTION_TEXT, UNBUILT, .example = "/dev/serial/by-id/usb-FTDI_XBee-if00",
-      .help = "serial port, or tcp://host:port of a networked coordinator" },
-    { "radios[].baud", OPTION_COUNT, RANGE(1200, 4000000), UNBUILT, .example = "57600",
-      .help = "speed of the serial port" },
+    { "radios[].port", OPTION_NAME, RADIO(port), FOR_PORT, .absent = "none, it must be set",
+      .example = "/dev/serial/by-id/usb-FTDI_FT231X_USB_UART_D30A4K2Q-if00-port0",
+      .help =
+          "a serial port; tcp://host:port of a networked coordinator; auto: the one port that fits the driver" },
+    { "radios[].baud", OPTION_COUNT, RADIO(baud), FOR_PORT, RANGE(1200, 4000000),
+      .absent = "found out", .example = "115200",
+      .help = "speed of the serial port, in bits per second" },
+    { "radios[].flow_control", OPTION_CHOICE, RADIO(flow_control), FOR_PORT,
+      .words = "none|rtscts|xonxoff", .preset = "none",
+      .help = "of the serial port; as the adapter is wired or its firmware was built" },
+    { "radios[].framing", OPTION_CHOICE, RADIO(framing), FOR_LINE, .words = "raw|slip|slip-crc16",
+      .preset = "raw", .help = "raw: a message's own length octet ends it; or SLIP, with a CRC-16" },
+    { "radios[].form", OPTION_CHOICE, RADIO(form), FOR_ZIGBEE, .words = "blank|never|replace",
+      .preset = "blank",
+      .help = "make a network on a coordinator that has none; replace: also over one that differs from these settings, "
+              "whose nodes are lost" },
+    { "radios[].channel", OPTION_COUNT, RADIO(channel), FOR_ZIGBEE, RANGE(11, 26),
+      .absent = "as the coordinator has it", .example = "15",
+      .help = "15, 20 and 25 lie between the Wi-Fi channels; 26 is often sent with less power" },
+    { "radios[].pan_id", OPTION_HEX, RADIO(pan_id), FOR_ZIGBEE, RANGE(1, 0xFFFE), .absent = "any",
+      .example = "0x1A62",
+      .help = "the network's short id; an XBee chooses its own when it makes a network" },
+    { "radios[].extended_pan_id", OPTION_HEX, RADIO(extended_pan_id), FOR_ZIGBEE,
+      RANGE(1, UINT64_MAX - 1), .absent = "any", .example = "0x00124B0001020304",
+      .help = "the network's 64-bit id" },
+    { "radios[].network_key_file", OPTION_PATH, RADIO(network_key_file), FOR_ZIGBEE, .preset = "",
+      .help = "32 hexadecimal digits; when a network is made and the file is not there, it gets a random key; "
+              "\"\" = the key is kept nowhere but in the coordinator" },
+    { "radios[].security", OPTION_FLAG, RADIO(security), FOR_XBEE, .preset = "true",
+      .help = "make the network with encryption; false for old XBee networks without it" },
+    { "radios[].permit_join", OPTION_SECONDS, RADIO(permit_join_s), FOR_ZIGBEE,
+      RANGE(0, SECONDS(254)), .preset = "0s", .help = "how long new nodes may join after the start" },
+    { "radios[].profile", OPTION_HEX, RADIO(profile), FOR_ZIGBEE, RANGE(1, 0xFFFE), .preset = "0xC105",
+      .help = "application profile of the nodes' frames; this is the one of XBee" },
+    { "radios[].cluster", OPTION_HEX, RADIO(cluster), FOR_ZIGBEE, RANGE(0, 0xFFFF),
+      .preset = "0x0011", .help = "likewise" },
+    { "radios[].endpoint", OPTION_HEX, RADIO(endpoint), FOR_ZIGBEE, RANGE(1, 240), .preset = "0xE8",
+      .help = "ours, and that of nodes which were not heard yet" },
+    { "radios[].any_endpoint", OPTION_FLAG, RADIO(any_endpoint), FOR_ZIGBEE, .preset = "false",
+      .help = "take frames for other endpoints too" },
+    { "radios[].broadcast_pace", OPTION_DURATION, RADIO(broadcast_pace_ms), FOR_ZIGBEE,
+      RANGE(MS(10), SECONDS(60)), .preset = "1s",
+      .help = "between two broadcasts, which every router repeats" },
+    { "radios[].queue", OPTION_COUNT, RADIO(queue), FOR_ZIGBEE, RANGE(1, 65535), .preset = "1024",
+      .help = "frames that wait for the radio" },
+    { "radios[].queue_per_node", OPTION_COUNT, RADIO(queue_per_node), FOR_ZIGBEE, RANGE(1, 65535),
+      .preset = "16", .help = "of these for one node" },
     { "radios[].forwarders", OPTION_FLAG, RADIO(forwarders), .preset = "false",
       .help = "accept encapsulated frames (0xFE) here" },
-    { "radios[].max_message", OPTION_COUNT, RADIO(max_message), RANGE(12, 65535), .preset = "1400",
+    { "radios[].gwinfo", OPTION_CHOICE, RADIO(gwinfo), .words = "broadcast|unicast|both",
+      .absent = "broadcast for udp, else both", .example = "broadcast",
+      .help = "how a node that searches a gateway is answered" },
+    { "radios[].max_message", OPTION_COUNT, RADIO(max_message), RANGE(12, 65535),
+      .absent = "1400 for udp, else what the radio reports", .example = "1400",
       .help = "octets of the longest frame, either way" },
 
     { "broker.url", OPTION_NAME, ROOT(broker.url), .preset = "mqtt://127.0.0.1:1883",
@@ -230,4 +286,31 @@ size_t config_option_choices(const struct option *o, const char **words, size_t 
          at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
         words[count++] = config_arena_text(memory, span_of(at, strcspn(at, "|")));
     return count;
+}
+
+bool config_option_applies(const struct option *o, enum config_driver driver)
+{
+    return o->drivers == 0 || (o->drivers & 1u << driver);
+}
+
+bool config_word_listed(const char *words, const char *word, size_t len)
+{
+    for (const char *at = words; at; at = strchr(at, '|') ? strchr(at, '|') + 1 : NULL)
+        if (strcspn(at, "|") == len && memcmp(at, word, len) == 0)
+            return true;
+    return false;
+}
+
+void config_option_drivers(const struct option *o, char *text, size_t room)
+{
+    const struct option *driver = config_option_find("radios[].driver");
+    size_t n = 0, len;
+    unsigned bit = 1;
+    text[0] = '\0';
+    for (const char *word = driver->words; word && n < room; bit <<= 1) {
+        len = strcspn(word, "|");
+        if ((o->drivers & bit) && !config_word_listed(driver->words_unbuilt, word, len))
+            n += (size_t)snprintf(text + n, room - n, "%s%.*s", n > 0 ? " | " : "", (int)len, word);
+        word = word[len] == '|' ? word + len + 1 : NULL;
+    }
 }

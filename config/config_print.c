@@ -77,7 +77,7 @@ static void write_number(const struct option *o, uint64_t value, FILE *out)
 {
     char text[40];
     config_value_number(o, o->type == OPTION_SECONDS ? value * 1000 : value, text, sizeof text);
-    fprintf(out, o->type == OPTION_COUNT ? "%s" : "\"%s\"", text);
+    fprintf(out, o->type == OPTION_COUNT || o->type == OPTION_HEX ? "%s" : "\"%s\"", text);
 }
 
 static void write_word(const struct option *o, uint64_t index, FILE *out)
@@ -116,6 +116,7 @@ static void write_value(const struct option *o, const uint8_t *fields, FILE *out
     const struct config_endpoint *endpoint;
     switch (o->type) {
     case OPTION_COUNT:
+    case OPTION_HEX:
     case OPTION_DURATION:
     case OPTION_SECONDS:
     case OPTION_SIZE:
@@ -165,12 +166,23 @@ static void print_option(const struct settings *s, const struct object *o,
     finish_line(start, value, config_place(s, o, option->path), out);
 }
 
-/* No value stands for these: lists of filters that were never given, and what is not built yet. */
+/* Of what was left out and has no default there is nothing to write: lists of filters, and what the radio decides. */
 static bool has_value(const struct object *o, const struct option *option)
 {
+    const uint8_t *field = (const uint8_t *)o->fields + option->at;
     if (option->type == OPTION_FILTERS)
-        return *(const void *const *)(const void *)((const uint8_t *)o->fields + option->at) != NULL;
-    return !option->unbuilt;
+        return *(const void *const *)(const void *)field != NULL;
+    if (option->type == OPTION_COUNT || option->type == OPTION_HEX)
+        return fetch(option, field) >= option->min;
+    return true;
+}
+
+/* Does the item's driver, if it has one, care? */
+static bool concerns(const struct object *item, const struct option *option)
+{
+    const struct config_radio *radio = item->fields;
+    return !option->unbuilt &&
+           (item->scope != SCOPE_RADIO || config_option_applies(option, radio->driver));
 }
 
 static void print_item(const struct settings *s, const struct object *item, FILE *out)
@@ -179,8 +191,12 @@ static void print_item(const struct settings *s, const struct object *item, FILE
     const char *dash = "  - ";
     struct option_range options = config_options(item->scope);
     for (const struct option *o = options.first; o < options.first + options.count; o++) {
-        if (!has_value(item, o))
+        if (!concerns(item, o))
             continue;
+        if (!has_value(item, o)) {
+            fprintf(out, "    # %s: %s\n", strchr(o->path, '.') + 1, o->absent);
+            continue;
+        }
         snprintf(start, sizeof start, "%s%s: ", dash, strchr(o->path, '.') + 1);
         print_option(s, item, o, start, out);
         dash = "    ";

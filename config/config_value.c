@@ -7,9 +7,11 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
-enum { CHOICES_MAX = 16 };
+enum { CHOICES_MAX = 16, HOST_MAX = 253 };
 
 struct unit {
     const char *name;
@@ -79,8 +81,21 @@ void config_value_number(const struct option *o, uint64_t value, char *text, siz
         quantity_text(value, durations, text, room);
     else if (o->type == OPTION_SIZE)
         quantity_text(value, sizes, text, room);
+    else if (o->type == OPTION_HEX)
+        snprintf(text, room, "0x%0*" PRIX64, (int)o->width * 2, value);
     else
         snprintf(text, room, "%" PRIu64, value);
+}
+
+/* The words that may be chosen now. */
+static void choices_text(const struct option *o, char *text, size_t room)
+{
+    size_t n = 0, len;
+    for (const char *word = o->words; word && n < room; word = word[len] ? word + len + 1 : NULL) {
+        len = strcspn(word, "|");
+        if (!config_word_listed(o->words_unbuilt, word, len))
+            n += (size_t)snprintf(text + n, room - n, "%s%.*s", n > 0 ? " | " : "", (int)len, word);
+    }
 }
 
 void config_value_range(const struct option *o, char *text, size_t room)
@@ -88,9 +103,7 @@ void config_value_range(const struct option *o, char *text, size_t room)
     char least[32], most[32];
     text[0] = '\0';
     if (o->type == OPTION_CHOICE) {
-        size_t n = 0;
-        for (const char *w = o->words; w && *w != '\0' && n + 4 < room; w++)
-            n += (size_t)snprintf(text + n, room - n, *w == '|' ? " | " : "%c", *w);
+        choices_text(o, text, room);
     } else if (o->type == OPTION_FLAG) {
         snprintf(text, room, "true | false");
     } else if (o->max > 0) {
@@ -123,6 +136,28 @@ static bool read_count(const struct option *o, const char *text, void *fields, c
     if (!take_number(&end, &value))
         value = UINT64_MAX; /* more digits than a number has room for */
     if (!in_range(o, text, value, why))
+        return false;
+    store(o, fields, value);
+    return true;
+}
+
+/* 0xC105, or the same in decimal where nobody would write sixteen digits without saying which. */
+static bool read_hex(const struct option *o, const char *text, void *fields, char why[WHY_MAX])
+{
+    char range[80], problem[160];
+    bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+    const char *digits = hex ? text + 2 : text;
+    size_t len = strspn(digits, hex ? "0123456789abcdefABCDEF" : "0123456789");
+    bool doubtful = !hex && (o->width > 2 || (digits[0] == '0' && len > 1));
+    if (len == 0 || digits[len] != '\0' || doubtful) {
+        config_value_range(o, range, sizeof range);
+        snprintf(problem, sizeof problem, "is not a number such as %s, allowed is %s",
+                 o->example ? o->example : o->preset, range);
+        return refuse(why, text, problem);
+    }
+    errno = 0;
+    uint64_t value = strtoull(digits, NULL, hex ? 16 : 10);
+    if (!in_range(o, text, errno ? UINT64_MAX : value, why))
         return false;
     store(o, fields, value);
     return true;
@@ -188,7 +223,7 @@ static bool read_choice(struct arena *memory, const struct option *o, const char
     for (const char *word = o->words; word; index++) {
         size_t word_len = strcspn(word, "|");
         if (len == word_len && memcmp(word, text, len) == 0) {
-            if (o->words_built > 0 && index >= o->words_built)
+            if (config_word_listed(o->words_unbuilt, word, len))
                 return refuse(why, text, "is not built yet in this version");
             store(o, fields, index);
             return true;
@@ -230,6 +265,15 @@ int config_value_literal(const char *host, char canonical[64])
     inet_ntop(family, address, canonical, 64 - 18);
     strncat(canonical, host + len, 17);
     return family;
+}
+
+bool config_value_host(const char *host)
+{
+    char canonical[64];
+    for (const char *c = host; *c != '\0'; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("-._", *c))
+            return config_value_literal(host, canonical) && strchr(host, ':');
+    return host[0] != '\0' && strlen(host) <= HOST_MAX;
 }
 
 static bool read_listen(struct arena *memory, const char *text, struct config_endpoint *out,
@@ -301,6 +345,8 @@ bool config_value_read(struct arena *memory, const struct option *o, const char 
     switch (o->type) {
     case OPTION_COUNT:
         return read_count(o, text, fields, why);
+    case OPTION_HEX:
+        return read_hex(o, text, fields, why);
     case OPTION_DURATION:
     case OPTION_SECONDS:
         return read_duration(o, text, fields, why);

@@ -163,12 +163,6 @@ static void what_is_not_built_yet_is_refused_and_says_so(void **state)
     static const struct wrong rows[] = {
         { "radios: [{driver: dtls}]\n",
           "g.yaml:1:19: radios[].driver: \"dtls\" is not built yet in this version\n" },
-        { "radios: [{port: /dev/ttyUSB0}]\n",
-          "g.yaml:1:17: radios[].port is not built yet in this version, leave the key out\n" },
-        { "radios: [{baud: 9600}]\n",
-          "g.yaml:1:17: radios[].baud is not built yet in this version, leave the key out\n" },
-        { "radios: [{baud: fast}]\n",
-          "g.yaml:1:17: radios[].baud: \"fast\" is not a whole number, allowed is 1200..4000000\n" },
         { "limits: {uplink_queue: {ttl: \"7d\"}}\n",
           "g.yaml:1:30: limits.uplink_queue.ttl is not built yet in this version, leave the key out\n" },
     };

@@ -41,6 +41,10 @@ static void printed_settings_load_again_and_print_the_same(void **state)
     assert_int_equal(again->topic_count, c->topic_count);
     assert_int_equal(config_client(again, "sensor-1")->subscribe_count, 2);
     assert_memory_equal(&again->limits, &c->limits, sizeof c->limits);
+    const char *const sections[] = { "gateway", "radios", "broker", "topics",
+                                     "clients", "limits", "log" };
+    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
+        assert_false(config_section_differs(c, again, sections[i]));
     config_free(again);
     config_free(c);
     free(first);
@@ -125,7 +129,10 @@ static void every_line_of_the_sample_can_be_uncommented(void **state)
     struct config *c = is_accepted(sample);
     assert_int_equal(c->topic_count, 3);
     assert_int_equal(c->client_count, 1);
+    assert_int_equal(c->radio_count, 3);
     assert_string_equal(c->radios[0].multicast.host, "239.192.0.50");
+    assert_int_equal(c->radios[1].driver, DRIVER_XBEE);
+    assert_int_equal(c->radios[2].driver, DRIVER_SERIAL);
     assert_string_equal(c->broker.prefix, "site-4/");
     config_free(c);
     free(sample);

@@ -88,6 +88,29 @@ static inline struct config *load_everything(void)
         "radios:\n"
         "  - {name: lan, driver: udp, listen: \"0.0.0.0:1884\", multicast: \"239.192.0.50\", interface: eth0}\n"
         "  - {name: six, listen: \"[0:0::1]:0\", multicast: \"[ff05::50]:9\", forwarders: true, max_message: 60}\n"
+        "  - name: field\n"
+        "    driver: xbee\n"
+        "    port: /dev/serial/by-id/usb-FTDI_XBee-if00\n"
+        "    baud: 57600\n"
+        "    flow_control: rtscts\n"
+        "    form: replace\n"
+        "    channel: 20\n"
+        "    pan_id: 0x1a62\n"
+        "    extended_pan_id: 0xF0124B0001020304\n"
+        "    network_key_file: field.key\n"
+        "    security: false\n"
+        "    permit_join: \"254s\"\n"
+        "    profile: 0x0104\n"
+        "    cluster: 64512\n"
+        "    endpoint: 1\n"
+        "    any_endpoint: true\n"
+        "    broadcast_pace: \"250ms\"\n"
+        "    queue: 2000\n"
+        "    queue_per_node: 8\n"
+        "    gwinfo: unicast\n"
+        "    max_message: 66\n"
+        "  - {driver: serial, port: \"tcp://[::1]:6638\", framing: slip-crc16}\n"
+        "  - {driver: znp, port: auto}\n"
         "broker:\n"
         "  url: mqtts://[::1]\n"
         "  mode: aggregate\n"
@@ -154,6 +177,7 @@ static inline void these_are_the_defaults(const struct config *c)
     assert_null(c->radios[0].multicast.host);
     assert_false(c->radios[0].forwarders);
     assert_int_equal(c->radios[0].max_message, 1400);
+    assert_int_equal(c->radios[0].gwinfo, GWINFO_BROADCAST);
     assert_string_equal(c->broker.url, "mqtt://127.0.0.1:1883");
     assert_false(c->broker.tls);
     assert_string_equal(c->broker.address.host, "127.0.0.1");

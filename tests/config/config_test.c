@@ -51,7 +51,7 @@ static void radios_are_read(void **state)
 {
     (void)state;
     struct config *c = load_everything();
-    assert_int_equal(c->radio_count, 2);
+    assert_int_equal(c->radio_count, 5);
     assert_string_equal(c->radios[0].listen.host, "0.0.0.0");
     assert_int_equal(c->radios[0].multicast.port, 1884);
     assert_string_equal(c->radios[0].multicast.host, "239.192.0.50");
