@@ -17,11 +17,13 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@echo '$(1)')
 again = +@$(MAKE) --no-print-directory
 
-PROGRAMS := mqttsn-gateway mqttsn-pub mqttsn-sub mqttsn-sniff mqttsn-bench
+PROGRAMS := mqttsn-gateway mqttsn-pub mqttsn-sub mqttsn-sniff mqttsn-bench $(if $(wildcard tools/radio-sim.c),radio-sim)
 
 # ---- what is compiled, by folder ------------------------------------------------------------------------------------
-PURE := $(wildcard mqtt/*.c mqttsn/*.c gateway/core/*.c)
-SHELL_SRC := $(filter-out gateway/main.c,$(wildcard gateway/*.c)) $(wildcard radio/*.c config/*.c)
+PURE_RADIO := slip coordinator neighbours lineup xbee% znp% ash% ezsp% deconz% line_frame
+PURE := $(wildcard mqtt/*.c mqttsn/*.c gateway/core/*.c) \
+        $(filter $(PURE_RADIO:%=radio/%.c),$(wildcard radio/*.c))
+SHELL_SRC := $(filter-out gateway/main.c $(PURE),$(wildcard gateway/*.c radio/*.c config/*.c))
 TOOL_SRC := $(filter-out tools/mqttsn-%.c tools/radio-sim.c,$(wildcard tools/*.c))
 UNIT_TESTS := $(filter-out tests/system/%,$(wildcard tests/*/*_test.c tests/*/*/*_test.c))
 SYSTEM_TESTS := $(wildcard tests/system/*_test.c)
@@ -34,7 +36,7 @@ MAN_PAGES := $(wildcard gateway/*.[1-8] tools/*.[1-8])
 # ---- how ------------------------------------------------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror \
             -Wno-missing-field-initializers
-PACKAGES := libevent libevent_openssl openssl yaml-0.1 jansson
+PACKAGES := libevent libevent_openssl openssl yaml-0.1 jansson libserialport
 CFLAGS ?= -O2 -g
 # Asked once, and only when a recipe needs the answer.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
@@ -87,6 +89,9 @@ $(BUILD)/mqttsn-%: $(BUILD)/obj/tools/mqttsn-%.o $(TOOL_LIB) $(PURE_LIB)
 	$(call say,link $@)
 	$(Q)$(LINK) $^ $(LIBS) $(OWN_LIBS) -lm
 $(BUILD)/mqttsn-sniff: OWN_LIBS := -lpcap
+$(BUILD)/radio-sim: $(BUILD)/obj/tools/radio-sim.o $(TOOL_LIB) $(PURE_LIB)
+	$(call say,link $@)
+	$(Q)$(LINK) $^ $(LIBS) -lm
 $(BUILD)/%_test: $(BUILD)/obj/%_test.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(call say,link $@)
@@ -113,7 +118,7 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(SHELL_LIB) $(TOOL_LIB) $(PUR
 	$(Q)$(LINK) -fsanitize=fuzzer $^ $(LIBS)
 
 # ---- what must be installed -----------------------------------------------------------------------------------------
-BUILD_DEPS := pkg-config libc6-dev libevent-dev libssl-dev libyaml-dev libjansson-dev libpcap-dev uthash-dev \
+BUILD_DEPS := pkg-config libc6-dev libevent-dev libssl-dev libyaml-dev libjansson-dev libpcap-dev uthash-dev libserialport-dev \
               $(if $(findstring clang,$(CC)),clang llvm libclang-rt-dev,gcc)
 DEMO_DEPS := mosquitto mosquitto-clients
 TEST_DEPS := $(DEMO_DEPS) libcmocka-dev libmosquitto-dev openssl tshark $(if $(VALGRIND),valgrind libc6-dbg)
@@ -148,6 +153,8 @@ test-programs: all $(TEST_PROGRAMS) $(REPLAYS)
 
 lint: deps-LINT ## layout, layers, purity, sizes, warnings of gcc, clang, clang-tidy and cppcheck
 	@BUILD=$(BUILD) MAKE='$(MAKE)' tests/lint/run
+pure: ## the sources that must stay pure
+	@echo $(PURE)
 everything: all $(TEST_PROGRAMS) $(REPLAYS) $(BENCH_PROGRAMS) $(call objects,$(ALL_SRC))
 
 $(BUILD)/tidy/%: %.c $(BUILD)/obj/%.o .clang-tidy
@@ -200,6 +207,6 @@ endif
 endif
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: FORCE all deps demo test test-programs lint everything tidy fuzz fuzz-programs bench coverage generated install \
+.PHONY: FORCE all deps demo test test-programs lint pure everything tidy fuzz fuzz-programs bench coverage generated install \
         clean help
 .SECONDARY:

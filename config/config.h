@@ -181,7 +181,8 @@ void config_free(struct config *c);
 /* Every effective setting as YAML with, beside each, where it came from; secrets hidden. */
 void config_print(const struct config *c, FILE *out);
 
-/* Is anything of `section` ("radios", "broker", "limits", ...) another in `b` than in `a`? Files are compared by name. */
+/* Is anything of `section` ("radios", "broker", "limits", ...) another in `b` than in `a`? Files are compared by
+ * name. */
 bool config_section_differs(const struct config *a, const struct config *b, const char *section);
 
 /* The first row that matches, or the default one. Never NULL. */

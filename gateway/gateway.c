@@ -6,9 +6,9 @@
 #include "gateway/gateway_inside.h"
 
 #include "config/log.h"
-#include "gateway/clock.h"
 #include "mqttsn/encapsulation.h"
 #include "mqttsn/message_text.h"
+#include "radio/clock.h"
 
 #include <event2/event.h>
 
@@ -84,28 +84,30 @@ static bool peel(struct gateway *g, struct address *from, struct span *frame)
     return true;
 }
 
-void gateway_hear(void *context, const struct address *from, struct span frame, bool broadcast)
+void gateway_hear(void *context, const struct address *from, const struct radio_frame *frame)
 {
     struct gateway *g = context;
     struct address whole = *from;
+    struct span message = frame->bytes;
     struct mqttsn_message m;
-    (void)broadcast; /* every answer goes to the sender, or to all when it is for all */
     g->metrics.counts[METRIC_frames_in]++;
-    if (encapsulation_is(frame) && !peel(g, &whole, &frame))
+    if (encapsulation_is(message) && !peel(g, &whole, &message))
         return;
-    enum mqttsn_error e = mqttsn_decode(frame, &m);
+    enum mqttsn_error e = mqttsn_decode(message, &m);
     if (e != MQTTSN_OK) {
         gateway_drop(g, drop_of(e), gateway_who(g, from));
         return;
     }
     g->metrics.counts[METRIC_publishes_in] += m.type == MQTTSN_PUBLISH;
     trace(g, "<", &whole, &m);
-    gateway_route(g, &whole, &m, clock_now());
+    if (frame->lqi != LQI_UNKNOWN && log_wants(LEVEL_TRACE))
+        log_trace("link quality %d of 255, %d dBm", frame->lqi, frame->rssi);
+    gateway_route(g, &whole, frame, &m, clock_now());
 }
 
 /* ---- out --------------------------------------------------------------------------------------------------------- */
 
-void gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m)
+bool gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m)
 {
     struct radio *r = g->stations[to->radio].radio;
     struct writer w = writer_of(g->frame, sizeof g->frame);
@@ -113,12 +115,12 @@ void gateway_send(struct gateway *g, const struct address *to, const struct mqtt
     enum mqttsn_error e = to->node_len > 0 ? encapsulation_wrap(0, node, &w) : MQTTSN_OK;
     if (e != MQTTSN_OK || mqttsn_encode(m, &w) != MQTTSN_OK) {
         gateway_drop(g, DROP_TOO_LARGE, gateway_who(g, to));
-        return;
+        return false;
     }
     trace(g, ">", to, m);
     g->metrics.counts[METRIC_frames_out]++;
     g->metrics.counts[METRIC_publishes_out] += m->type == MQTTSN_PUBLISH;
-    r->driver->send(r, to, span_of(g->frame, sizeof g->frame - w.left));
+    return r->driver->send(r, to, span_of(g->frame, sizeof g->frame - w.left));
 }
 
 static void session_went_on(struct gateway *g, struct peer *one, unsigned from)
@@ -130,19 +132,31 @@ static void session_went_on(struct gateway *g, struct peer *one, unsigned from)
                   session_state_name((enum session_state)from), session_state_name(s->state));
 }
 
+static void session_drops(struct gateway *g, struct peer *one, const struct action *a)
+{
+    static struct log_limit limit;
+    const struct session *s = peer_session(one);
+    uint32_t more;
+    gateway_drop(g, a->drop.why, (const char *)s->client_id.at);
+    if (a->drop.octets > 0 && log_allows(&limit, clock_now(), &more))
+        log_warn(
+            "client %s: a message of %u octets is refused, its radio carries %u (%u more like this)",
+            log_text(s->client_id), a->drop.octets, s->max_message, more);
+}
+
 static void perform_one(struct gateway *g, struct peer *one, const struct action *a, msec now)
 {
     const struct address *to = peer_address(one);
     switch (a->kind) {
     case ACTION_SEND:
         if (to)
-            gateway_send(g, to, &a->send);
+            peer_session(one)->unsent += gateway_send(g, to, &a->send);
         break;
     case ACTION_UPSTREAM:
         gateway_upstream(g, one, &a->upstream, now);
         break;
     case ACTION_DROP:
-        gateway_drop(g, a->drop, (const char *)peer_session(one)->client_id.at);
+        session_drops(g, one, a);
         break;
     case ACTION_STATE:
         session_went_on(g, one, a->from);

@@ -19,5 +19,8 @@ void gateway_reload(struct gateway *g, struct config *c);
 /* Stops in order: clients and the broker are told. The loop is ended when all is said. */
 void gateway_stop(struct gateway *g);
 
+/* Lets new nodes into every network that keeps strangers out, for so many seconds. */
+void gateway_permit_join(struct gateway *g, uint16_t seconds);
+
 void gateway_log_counts(const struct gateway *g);
 void gateway_free(struct gateway *g);

@@ -62,13 +62,13 @@ struct gateway {
 /* ---- gateway.c: the two funnels ---- */
 
 /* Every frame of every radio comes in here. */
-void gateway_hear(void *context, const struct address *from, struct span frame, bool broadcast);
+void gateway_hear(void *context, const struct address *from, const struct radio_frame *frame);
 
 /* Everything that a decision about `one` asks for is done here; `one` may be gone afterwards. */
 void gateway_perform(struct gateway *g, struct peer *one, msec now);
 
-/* A message to an address that may have no session. */
-void gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m);
+/* A message to an address that may have no session. True: the radio will tell what became of it. */
+bool gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m);
 void gateway_drop(struct gateway *g, enum drop why, const char *who);
 
 /* One input for one session, and all that follows from it. */
@@ -78,8 +78,14 @@ void gateway_settle(struct gateway *g, struct upstream *u, msec now);
 const char *gateway_who(const struct gateway *g, const struct address *a);
 
 /* ---- gateway_route.c ---- */
-void gateway_route(struct gateway *g, const struct address *from, const struct mqttsn_message *m,
-                   msec now);
+void gateway_route(struct gateway *g, const struct address *from, const struct radio_frame *frame,
+                   const struct mqttsn_message *m, msec now);
+
+/* ---- gateway_radios.c ---- */
+MUST_CHECK bool gateway_open_radios(struct gateway *g);
+void gateway_close_radios(struct gateway *g);
+/* Octets of the longest message that reaches a client at this address. */
+uint16_t gateway_reach(const struct gateway *g, const struct address *to);
 
 /* ---- gateway_links.c ---- */
 extern const struct link_events gateway_link_events;
@@ -88,3 +94,6 @@ void gateway_free_leaving(struct gateway *g);
 void gateway_free_own(struct link *l); /* at the very end; NULL is allowed */
 void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now);
 bool gateway_reaches_broker(const struct gateway *g);
+
+/* ---- gateway_life.c ---- */
+uint64_t gateway_random(void);

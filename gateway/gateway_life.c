@@ -5,95 +5,18 @@
 #include "gateway/gateway_inside.h"
 
 #include "config/log.h"
-#include "gateway/clock.h"
+#include "radio/clock.h"
 
 #include <event2/event.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
-static uint64_t random_seed(void)
+uint64_t gateway_random(void)
 {
     uint64_t seed = 0;
     if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
         seed = clock_now();
     return seed;
-}
-
-/* ---- radios ------------------------------------------------------------------------------------------------------ */
-
-/* A burst that does not fit is thousands of frames: one line a second is enough. */
-static void on_radio_dropped(void *context, struct radio *r, const char *reason)
-{
-    enum { ONE_SECOND = 1000 };
-    struct gateway *g = context;
-    struct station *st = &g->stations[r->index];
-    msec now = clock_now();
-    g->metrics.drops[strcmp(reason, "oversize") == 0 ? DROP_OVERSIZE : DROP_RADIO]++;
-    st->unwarned++;
-    if (now - st->warned_at < ONE_SECOND)
-        return;
-    log_warn("radio %s: dropped a frame: %s (%u since the last such line)", r->settings->name,
-             reason, st->unwarned);
-    st->warned_at = now;
-    st->unwarned = 0;
-}
-
-static void station_arm(struct station *st, msec now)
-{
-    msec at = discovery_deadline(&st->discovery);
-    if (at == MSEC_NEVER || !st->radio->driver->can_broadcast)
-        return;
-    msec wait = at > now ? at - now : 0;
-    struct timeval t = { (time_t)(wait / 1000), (suseconds_t)(wait % 1000 * 1000) };
-    evtimer_add(st->timer, &t);
-}
-
-static void on_advertise(evutil_socket_t fd, short what, void *arg)
-{
-    struct station *st = arg;
-    struct gateway *g = st->gateway;
-    struct mqttsn_message m;
-    msec now = clock_now();
-    (void)fd, (void)what;
-    if (discovery_tick(&st->discovery, gateway_reaches_broker(g), now, &m)) {
-        struct writer w = writer_of(g->frame, sizeof g->frame);
-        if (mqttsn_encode(&m, &w) == MQTTSN_OK && st->radio->driver->can_broadcast(st->radio)) {
-            st->radio->driver->broadcast(st->radio, 0, span_of(g->frame, sizeof g->frame - w.left));
-            g->metrics.counts[METRIC_advertisements]++;
-        }
-    }
-    station_arm(st, now);
-}
-
-static bool open_station(struct gateway *g, size_t i, const struct radio_events *events)
-{
-    struct station *st = &g->stations[i];
-    const struct config_radio *settings = &g->boot->radios[i];
-    const struct radio_driver *driver = radio_driver(settings->driver);
-    msec now = clock_now();
-    st->gateway = g;
-    st->radio = driver ? driver->open(g->loop, settings, (uint8_t)i, events) : NULL;
-    st->timer = evtimer_new(g->loop, on_advertise, st);
-    discovery_init(&st->discovery, g->boot->gateway.id,
-                   settings->multicast.host ? g->boot->gateway.advertise_ms : 0,
-                   (uint32_t)random_seed(), now);
-    if (!st->radio || !st->timer)
-        return false;
-    station_arm(st, now);
-    return true;
-}
-
-static bool open_radios(struct gateway *g)
-{
-    static struct radio_events events = { .heard = gateway_hear, .dropped = on_radio_dropped };
-    events.context = g;
-    g->stations = calloc(g->boot->radio_count, sizeof *g->stations);
-    if (!g->stations)
-        return false;
-    for (g->station_count = 0; g->station_count < g->boot->radio_count;)
-        if (!open_station(g, g->station_count++, &events))
-            return false;
-    return true;
 }
 
 /* ---- settings ---------------------------------------------------------------------------------------------------- */
@@ -245,10 +168,10 @@ struct gateway *gateway_new(struct event_base *loop, struct config *c)
     g->loop = loop;
     g->boot = g->current = c;
     adopt(g, adopted);
-    g->peers = peers_new(random_seed());
-    g->aggregate = aggregate_new(random_seed());
+    g->peers = peers_new(gateway_random());
+    g->aggregate = aggregate_new(gateway_random());
     g->last_call = evtimer_new(loop, on_last_call, loop);
-    if (!g->peers || !g->aggregate || !g->last_call || !open_broker(g) || !open_radios(g)) {
+    if (!g->peers || !g->aggregate || !g->last_call || !open_broker(g) || !gateway_open_radios(g)) {
         gateway_free(g);
         return NULL;
     }
@@ -307,13 +230,7 @@ static void free_peers(struct gateway *g)
 void gateway_free(struct gateway *g)
 {
     free_peers(g);
-    for (size_t i = 0; i < g->station_count; i++) {
-        if (g->stations[i].timer)
-            event_free(g->stations[i].timer);
-        if (g->stations[i].radio)
-            g->stations[i].radio->driver->close(g->stations[i].radio);
-    }
-    free(g->stations);
+    gateway_close_radios(g);
     gateway_free_leaving(g);
     if (g->last_call)
         event_free(g->last_call);

@@ -5,8 +5,8 @@
 #include "gateway/gateway_inside.h"
 
 #include "config/log.h"
-#include "gateway/clock.h"
 #include "mqtt/owned.h"
+#include "radio/clock.h"
 
 #include <event2/event.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 #include "gateway/gateway_inside.h"
 
 #include "config/log.h"
-#include "gateway/clock.h"
 #include "mqttsn/message_text.h"
+#include "radio/clock.h"
 
 #include <stdlib.h>
 
@@ -91,7 +91,8 @@ static void move(struct gateway *g, struct peer *one, const struct address *to, 
 {
     struct peer *there = peers_by_address(g->peers, to);
     peer_session(one)->unproven = peer_session(one)->unproven || is_elsewhere(g, one, to);
-    peer_session(one)->max_message = g->stations[to->radio].radio->settings->max_message;
+    peer_session(one)->max_message = gateway_reach(g, to);
+    peer_session(one)->unsent = 0;
     if (there && there != one) {
         g->actions.count = 0;
         session_lose(peer_session(there), now, &g->actions);
@@ -191,21 +192,40 @@ static void route_wake(struct gateway *g, const struct address *from,
 
 /* ---- discovery --------------------------------------------------------------------------------------------------- */
 
-/* To all on the radio, or to the one that asked where the radio has no broadcast or it sits behind a forwarder. */
+static void inform_all(struct gateway *g, struct station *st, uint8_t radius, msec now)
+{
+    struct mqttsn_message info;
+    struct writer w = writer_of(g->frame, sizeof g->frame);
+    if (discovery_search(&st->discovery, gateway_reaches_broker(g), now, &info) &&
+        mqttsn_encode(&info, &w) == MQTTSN_OK)
+        st->radio->driver->broadcast(st->radio, radius, span_of(g->frame, sizeof g->frame - w.left));
+}
+
+static void inform_one(struct gateway *g, const struct address *to, msec now)
+{
+    struct mqttsn_message info;
+    if (!discovery_inform(&g->stations[to->radio].discovery, gateway_reaches_broker(g), &info))
+        return;
+    uint32_t source = peers_hash(g->peers, to) + 1; /* counted apart from other answers to it */
+    if (sessionless_may_answer(&g->strangers, source, now))
+        gateway_send(g, to, &info);
+    else
+        gateway_drop(g, DROP_STRANGER_MUTED, gateway_who(g, to));
+}
+
+/* To all on the radio, or to the one that asked: where the radio has no broadcast or the node sits behind a forwarder,
+ * where a broadcast is dear or does not reach a node that sleeps between its polls, or as well as the broadcast. */
 static void route_search(struct gateway *g, const struct address *from,
-                         const struct mqttsn_message *m, msec now)
+                         const struct radio_frame *frame, const struct mqttsn_message *m, msec now)
 {
     struct station *st = &g->stations[from->radio];
-    struct mqttsn_message info;
-    if (!discovery_search(&st->discovery, gateway_reaches_broker(g), now, &info))
-        return;
-    struct writer w = writer_of(g->frame, sizeof g->frame);
-    bool all = from->node_len == 0 && st->radio->driver->can_broadcast(st->radio);
-    if (!all)
-        gateway_send(g, from, &info);
-    else if (mqttsn_encode(&info, &w) == MQTTSN_OK)
-        st->radio->driver->broadcast(st->radio, m->radius,
-                                     span_of(g->frame, sizeof g->frame - w.left));
+    enum config_gwinfo how = st->radio->settings->gwinfo;
+    bool all = from->node_len == 0 && st->radio->driver->can_broadcast(st->radio) &&
+               how != GWINFO_UNICAST && !frame->sleeper;
+    if (all)
+        inform_all(g, st, m->radius, now);
+    if (!all || how == GWINFO_BOTH)
+        inform_one(g, from, now);
 }
 
 static void route_advertise(struct gateway *g, const struct address *from,
@@ -219,15 +239,15 @@ static void route_advertise(struct gateway *g, const struct address *from,
             m->gateway_id, g->stations[from->radio].radio->settings->name);
 }
 
-void gateway_route(struct gateway *g, const struct address *from, const struct mqttsn_message *m,
-                   msec now)
+void gateway_route(struct gateway *g, const struct address *from, const struct radio_frame *frame,
+                   const struct mqttsn_message *m, msec now)
 {
     if (m->type == MQTTSN_CONNECT) {
         route_connect(g, from, m, now);
     } else if (m->type == MQTTSN_PINGREQ && m->tail.len > 0) {
         route_wake(g, from, m, now);
     } else if (m->type == MQTTSN_SEARCHGW) {
-        route_search(g, from, m, now);
+        route_search(g, from, frame, m, now);
     } else if (m->type == MQTTSN_ADVERTISE) {
         route_advertise(g, from, m, now);
     } else if (!mqttsn_sent_by_client(m->type) || m->type == MQTTSN_GWINFO) {

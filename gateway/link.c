@@ -5,9 +5,9 @@
  * gets through is in link_dial.c, the bytes are in link_io.c. */
 #include "gateway/link.h"
 
-#include "gateway/clock.h"
 #include "gateway/link_inside.h"
 #include "gateway/tls.h"
+#include "radio/clock.h"
 
 #include <event2/dns.h>
 #include <stdlib.h>

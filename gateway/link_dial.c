@@ -2,9 +2,9 @@
  *
  * Every connection has TCP_NODELAY: with Nagle's algorithm a lone packet waits for the broker's delayed
  * acknowledgement. What goes wrong is said in words that name the thing, the cause and the remedy. */
-#include "gateway/clock.h"
 #include "gateway/link_inside.h"
 #include "gateway/tls.h"
+#include "radio/clock.h"
 
 #include <event2/bufferevent_ssl.h>
 #include <netinet/in.h>

@@ -3,9 +3,9 @@
  * Reading goes through the bufferevent's input, packet by packet. Writing of plain TCP goes straight to the socket at
  * the end of the turn, and only what the socket does not take goes to the bufferevent: that saves two system calls a
  * turn, and one write carries all packets of it. */
-#include "gateway/clock.h"
 #include "gateway/link_inside.h"
 #include "gateway/tls.h"
+#include "radio/clock.h"
 
 #include <event2/buffer.h>
 #include <sys/socket.h>

@@ -5,6 +5,8 @@
  * of all radios is in radio.h; what is true of one is in its own file. */
 #include "radio/radio.h"
 
+#include "radio/udp.h"
+
 static const struct radio_driver *const drivers[] = {
     [DRIVER_UDP] = &udp_driver,
 };

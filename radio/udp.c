@@ -10,6 +10,8 @@
  *
  * A group gives us back our own frames (loop back stays on for the other programs of this machine): they are known by
  * their source, our own port on an address of ours, and dropped without a word (SN-DISC-10). */
+#include "radio/udp.h"
+
 #include "config/log.h"
 #include "radio/udp_inbox.h"
 #include "radio/udp_outbox.h"
@@ -81,7 +83,8 @@ static void hear_one(struct ear *ear, const struct udp_datagram *d)
         return;
     }
     const struct address from = udp_name_to_address(d->from, u->radio.index);
-    u->events.heard(u->events.context, &from, d->frame, to_all);
+    u->events.heard(u->events.context, &from,
+                    &(struct radio_frame){ .bytes = d->frame, .broadcast = to_all, .lqi = LQI_UNKNOWN });
 }
 
 static void hear(evutil_socket_t fd, short what, void *context)
@@ -208,7 +211,11 @@ static struct radio *udp_open(struct event_base *loop, const struct config_radio
     struct udp *u = calloc(1, sizeof *u);
     if (!u)
         return NULL;
-    u->radio = (struct radio){ .driver = &udp_driver, .settings = settings, .index = index };
+    u->radio = (struct radio){ .driver = &udp_driver,
+                               .settings = settings,
+                               .index = index,
+                               .advertises = settings->multicast.host != NULL,
+                               .payload_limit = settings->max_message };
     u->loop = loop;
     u->events = *events;
     u->main = (struct ear){ .udp = u, .fd = -1 };
@@ -228,15 +235,16 @@ fail:
 
 /* ---- sending ---- */
 
-static void udp_send(struct radio *r, const struct address *to, struct span frame)
+static bool udp_send(struct radio *r, const struct address *to, struct span frame)
 {
     struct udp *u = udp_of(r);
     if (!r->up) {
         drop(u, "radio down");
-        return;
+        return false;
     }
     const union udp_name name = udp_name_of_address(to);
     udp_outbox_add(u->out, u->main.fd, &name, frame);
+    return false; /* what became of it, UDP never knows */
 }
 
 static void udp_flush(struct radio *r)

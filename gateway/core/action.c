@@ -48,9 +48,16 @@ void actions_upstream(struct actions *out, const struct mqtt_packet *p)
     actions_add(out, ACTION_UPSTREAM)->upstream = *p;
 }
 
+void actions_drop_sized(struct actions *out, enum drop why, size_t octets)
+{
+    struct action *a = actions_add(out, ACTION_DROP);
+    a->drop.why = why;
+    a->drop.octets = (uint32_t)octets;
+}
+
 void actions_drop(struct actions *out, enum drop why)
 {
-    actions_add(out, ACTION_DROP)->drop = why;
+    actions_drop_sized(out, why, 0);
 }
 
 void actions_state(struct actions *out, unsigned from)

@@ -26,7 +26,10 @@ struct action {
     union {
         struct mqttsn_message send;
         struct mqtt_packet upstream;
-        enum drop drop;
+        struct {
+            enum drop why;
+            uint32_t octets; /* of the message, where its size was the reason; else 0 */
+        } drop;
         unsigned from; /* enum session_state */
     };
 };
@@ -47,5 +50,6 @@ size_t actions_needed(size_t queue_messages, size_t subscriptions);
 void actions_send(struct actions *out, const struct mqttsn_message *m);
 void actions_upstream(struct actions *out, const struct mqtt_packet *p);
 void actions_drop(struct actions *out, enum drop why);
+void actions_drop_sized(struct actions *out, enum drop why, size_t octets);
 void actions_state(struct actions *out, unsigned from);
 void actions_forget(struct actions *out);

@@ -31,11 +31,18 @@ bool discovery_tick(struct discovery *d, bool broker_connected, msec now, struct
     return broker_connected;
 }
 
+bool discovery_inform(const struct discovery *d, bool broker_connected, struct mqttsn_message *m)
+{
+    *m = (struct mqttsn_message){ .type = MQTTSN_GWINFO, .gateway_id = d->gateway_id };
+    return broker_connected;
+}
+
 bool discovery_search(struct discovery *d, bool broker_connected, msec now, struct mqttsn_message *m)
 {
-    if (!broker_connected || (d->info_at != MSEC_NEVER && now - d->info_at < INFO_INTERVAL))
+    if (d->info_at != MSEC_NEVER && now - d->info_at < INFO_INTERVAL)
+        return false;
+    if (!discovery_inform(d, broker_connected, m))
         return false;
     d->info_at = now;
-    *m = (struct mqttsn_message){ .type = MQTTSN_GWINFO, .gateway_id = d->gateway_id };
     return true;
 }

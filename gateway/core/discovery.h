@@ -20,6 +20,9 @@ msec discovery_deadline(const struct discovery *d);
 /* True: broadcast *m now. A gateway without a broker stays silent (SN-DISC-2). */
 bool discovery_tick(struct discovery *d, bool broker_connected, msec now, struct mqttsn_message *m);
 
+/* GWINFO for one that asked. False: say nothing, there is no broker (SN-DISC-2). */
+bool discovery_inform(const struct discovery *d, bool broker_connected, struct mqttsn_message *m);
+
 /* SEARCHGW came. True: answer with *m at once, so that gateways win over clients; at most one a second, since one
  * broadcast answers all (SN-DISC-5, -9). */
 bool discovery_search(struct discovery *d, bool broker_connected, msec now, struct mqttsn_message *m);

@@ -327,6 +327,18 @@ void session_broker(struct session *s, const struct mqtt_packet *p, msec now, st
     set_deadline(s);
 }
 
+void session_sent(struct session *s, msec now, struct actions *out)
+{
+    free_spent(s);
+    if (s->unsent == 0)
+        return; /* it was for whoever had the address before */
+    s->unsent--;
+    if (s->unsent == 0)
+        deliver_clock(s, now);
+    deliver_next(s, now, out);
+    set_deadline(s);
+}
+
 /* A stored session that nobody came back for (SN-SES-8). */
 static void session_expire(struct session *s, struct actions *out)
 {

@@ -73,6 +73,7 @@ struct session {
     uint16_t keep_alive_s;    /* 0 = not supervised but by max_idle */
     uint16_t sleep_s;         /* the duration of its last DISCONNECT */
     uint16_t max_message;     /* octets that its radio carries */
+    uint16_t unsent;          /* frames for it that its radio has and did not report yet: see session_sent */
     uint16_t last_message_id; /* of ours */
     uint8_t prompts;          /* WILLTOPICREQ or WILLMSGREQ sent again so far */
     uint32_t awake_left;      /* deliveries that may still begin in this awake period (SN-SLP-8) */
@@ -105,11 +106,16 @@ MUST_CHECK bool session_init(struct session *s, struct span client_id, const str
                              msec now);
 void session_clear(struct session *s);
 
-/* The only three ways in. Each leaves its answers in `out`; spans in `out` live until the next call. */
+/* The three ways in of the protocol. Each leaves its answers in `out`; spans in `out` live until the next call. */
 void session_receive(struct session *s, const struct mqttsn_message *m, msec now,
                      struct actions *out);
 void session_broker(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
 void session_tick(struct session *s, msec now, struct actions *out);
+
+/* The radio is done with a frame for the client, whatever came of it; where a radio can tell, the shell counts `unsent`
+ * up when it hands one over and calls this for each. Not an acknowledgement: it only says that the air is free for the
+ * next one, and that T_RETRY may begin to run. */
+void session_sent(struct session *s, msec now, struct actions *out);
 
 /* The shell found out that the client is gone: another one speaks from its address (SN-CONN-12). Must be connected or
  * connecting. */

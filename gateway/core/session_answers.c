@@ -182,6 +182,14 @@ static void delivery_exhausted(struct session *s, msec now, struct actions *out)
         session_enter(s, SESSION_ASLEEP, now, out);
 }
 
+/* What is open has left only now. */
+void deliver_clock(struct session *s, msec now)
+{
+    struct delivery *d = &s->delivery;
+    if (d->message && d->phase != DELIVERY_PAUSED && d->retry_at != MSEC_NEVER)
+        d->retry_at = now + s->common->limits->retry;
+}
+
 void deliver_retry(struct session *s, msec now, struct actions *out)
 {
     struct delivery *d = &s->delivery;
@@ -191,6 +199,8 @@ void deliver_retry(struct session *s, msec now, struct actions *out)
         d->phase = DELIVERY_IDLE;
         delivery_begin(s, now, out);
         deliver_next(s, now, out);
+    } else if (s->unsent > 0) { /* it did not even leave yet: nothing to repeat (session_sent) */
+        d->retry_at = now + s->common->limits->retry;
     } else if (d->tries >= s->common->limits->retry_count || s->unproven) {
         delivery_exhausted(s, now, out);
     } else {

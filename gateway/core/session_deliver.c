@@ -10,7 +10,14 @@
 
 #include <stdlib.h>
 
-enum { REGISTER_OVERHEAD = 6, PUBLISH_OVERHEAD = 7, LONG_LENGTH = 2, SHORT_TOTAL_MAX = 255 };
+enum {
+    REGISTER_OVERHEAD = 6,
+    PUBLISH_OVERHEAD = 7,
+    LONG_LENGTH = 2,
+    SHORT_TOTAL_MAX = 255,
+    UNSENT_MAX =
+        2, /* one in the air and one behind it keep a slow radio busy; more would only wait there */
+};
 
 static uint16_t next_message_id(struct session *s)
 {
@@ -27,6 +34,12 @@ void delivery_ack(struct actions *out, enum mqtt_type type, uint32_t receipt)
         actions_upstream(out, &(struct mqtt_packet){ .type = type, .receipt = receipt });
 }
 
+static size_t message_octets(size_t overhead, size_t tail)
+{
+    size_t total = overhead + tail;
+    return total + (total > SHORT_TOTAL_MAX ? LONG_LENGTH : 0);
+}
+
 /* The broker need not keep it any more: delivered, or dropped for a counted reason (SN-FRM-9). */
 static void settle(struct actions *out, uint8_t qos, uint32_t receipt)
 {
@@ -37,7 +50,8 @@ static void settle(struct actions *out, uint8_t qos, uint32_t receipt)
 
 static void drop_queued(struct queued *q, enum drop why, struct actions *out)
 {
-    actions_drop(out, why);
+    actions_drop_sized(out, why,
+                       why == DROP_TOO_LARGE ? message_octets(PUBLISH_OVERHEAD, q->payload_len) : 0);
     settle(out, q->qos, q->receipt);
     free(q);
 }
@@ -103,8 +117,7 @@ static bool choose_id(struct session *s, struct span topic, struct choice *c)
 
 static bool too_large(const struct session *s, size_t overhead, size_t tail)
 {
-    size_t total = overhead + tail;
-    return total + (total > SHORT_TOTAL_MAX ? LONG_LENGTH : 0) > s->max_message;
+    return message_octets(overhead, tail) > s->max_message;
 }
 
 /* ---- sending ----------------------------------------------------------------------------------------------------- */
@@ -200,7 +213,7 @@ void delivery_begin(struct session *s, msec now, struct actions *out)
 
 static bool may_begin(const struct session *s)
 {
-    return s->delivery.phase == DELIVERY_IDLE && s->queue.count > 0 &&
+    return s->delivery.phase == DELIVERY_IDLE && s->queue.count > 0 && s->unsent < UNSENT_MAX &&
            (s->state == SESSION_ACTIVE || (s->state == SESSION_AWAKE && s->awake_left > 0));
 }
 
@@ -233,7 +246,7 @@ static bool deliver_at_once(struct session *s, const struct mqtt_packet *p, stru
 {
     struct choice c = { 0 };
     if (p->qos > 0 || s->unproven || s->state != SESSION_ACTIVE ||
-        s->delivery.phase != DELIVERY_IDLE || s->queue.count > 0)
+        s->delivery.phase != DELIVERY_IDLE || s->queue.count > 0 || s->unsent >= UNSENT_MAX)
         return false;
     if (!choose_id(s, p->topic, &c) || (c.normal && c.normal->standing != TOPIC_CONFIRMED) ||
         too_large(s, PUBLISH_OVERHEAD, p->payload.len))

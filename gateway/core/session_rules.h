@@ -67,6 +67,7 @@ handler regack_take, puback_take, pubrec_take, pubcomp_take;
 void deliver_again(struct session *s, msec now, struct actions *out);
 void deliver_resume(struct session *s, msec now, struct actions *out); /* what was frozen goes on */
 void deliver_retry(struct session *s, msec now, struct actions *out);
+void deliver_clock(struct session *s, msec now);
 
 /* session_subscribe.c */
 handler subscribe_ask, unsubscribe_ask;

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "config/log.h"
-#include "radio/radio.h"
+#include "radio/udp.h"
 
 #include <arpa/inet.h>
 #include <net/if.h>
@@ -45,13 +45,13 @@ static struct {
 
 /* ---- what the radio tells ---- */
 
-static inline void heard(void *context, const struct address *from, struct span frame, bool broadcast)
+static inline void heard(void *context, const struct address *from, const struct radio_frame *frame)
 {
     assert_ptr_equal(context, &scene);
     struct heard *h = &scene.heard[scene.heard_count++ % HEARD_MAX];
-    *h = (struct heard){ .from = *from, .len = frame.len, .broadcast = broadcast };
-    assert_in_range(frame.len, 0, sizeof h->bytes);
-    memcpy(h->bytes, frame.at, frame.len);
+    *h = (struct heard){ .from = *from, .len = frame->bytes.len, .broadcast = frame->broadcast };
+    assert_in_range(frame->bytes.len, 0, sizeof h->bytes);
+    memcpy(h->bytes, frame->bytes.at, frame->bytes.len);
 }
 
 static inline void dropped(void *context, struct radio *r, const char *reason)
@@ -107,7 +107,7 @@ static inline int end(void **state)
 static inline struct radio *open_radio(uint8_t index, struct config_radio settings)
 {
     static const char *const names[] = { "lan", "attic" };
-    static const struct radio_events events = { &scene, heard, dropped };
+    static const struct radio_events events = { .context = &scene, .heard = heard, .dropped = dropped };
     settings.name = names[index];
     settings.max_message = settings.max_message ? settings.max_message : MAX_MESSAGE;
     scene.settings[index] = settings;

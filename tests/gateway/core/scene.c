@@ -150,7 +150,7 @@ static void perform(struct scene *s, struct scene_client *c)
         else if (a->kind == ACTION_UPSTREAM)
             request_upstream(s, c, &a->upstream);
         else if (a->kind == ACTION_DROP)
-            scene_drop(s, a->drop, 1);
+            scene_drop(s, a->drop.why, 1);
         over = over || a->kind == ACTION_FORGET;
     }
     if (over)

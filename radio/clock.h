@@ -1,9 +1,11 @@
-/* clock.h -- the one place where the gateway looks at a clock. */
+/* clock.h -- the one place where the gateway and its radios look at a clock. */
 #pragma once
 
-#include "mqtt/client.h"
-
+#include <stdint.h>
 #include <time.h>
+
+typedef uint64_t msec; /* milliseconds on a monotonic clock */
+#define MSEC_NEVER UINT64_MAX
 
 static inline msec clock_now(void)
 {
