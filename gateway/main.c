@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "config/log.h"
 #include "gateway/gateway.h"
+#include "gateway/inspect.h"
 #include "gateway/notify.h"
 #include "gateway/tls.h"
 
@@ -27,6 +28,8 @@ enum mode {
     MODE_PRINT_CONFIG,
     MODE_PRINT_SAMPLE,
     MODE_PRINT_MANUAL,
+    MODE_LIST_PORTS,
+    MODE_PROBE,
     MODE_HELP,
     MODE_VERSION
 };
@@ -34,6 +37,8 @@ enum mode {
 struct options {
     enum mode mode;
     const char *config; /* NULL: built-in defaults */
+    const char *port;   /* to probe */
+    uint32_t baud;      /* 0: those that are usual */
 };
 
 static const char usage[] =
@@ -45,10 +50,47 @@ static const char usage[] =
     "  mqttsn-gateway --check [--config F]   read everything the run would read, report every\n"
     "                                        mistake, exit 0 or 78\n"
     "  mqttsn-gateway --print-config         the effective settings, with where each came from\n"
+    "  mqttsn-gateway --list-ports           the serial ports, and what is likely behind each\n"
+    "  mqttsn-gateway --probe PORT [--baud N]\n"
+    "                                        which ZigBee coordinator answers there, at which speed\n"
     "  mqttsn-gateway --help, --version\n"
     "\n"
     "Signals: TERM and INT stop in order, HUP reloads topics, clients, limits and log level,\n"
-    "USR1 writes the counters to the log. Exit status: 0 stopped, 1 failed, 78 settings wrong.\n";
+    "USR1 writes the counters to the log, USR2 lets new nodes join all ZigBee networks for\n"
+    "three minutes. Exit status: 0 stopped, 1 failed, 78 settings wrong.\n";
+
+static bool read_baud(const char *text, uint32_t *baud)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*end != '\0' || value < 1200 || value > 4000000) {
+        fprintf(stderr, "mqttsn-gateway: --baud: \"%s\" is no speed, allowed is 1200..4000000\n",
+                text);
+        return false;
+    }
+    *baud = (uint32_t)value;
+    return true;
+}
+
+static bool take_option(int c, struct options *o)
+{
+    switch (c) {
+    case '?':
+        return false;
+    case 'c':
+        o->config = optarg;
+        return true;
+    case 'b':
+        return read_baud(optarg, &o->baud);
+    case 'p':
+        o->port = optarg;
+        o->mode = MODE_PROBE;
+        return true;
+    default:
+        o->mode = c == 'h' ? MODE_HELP : (enum mode)c;
+        return true;
+    }
+}
 
 static bool read_options(int argc, char **argv, struct options *o)
 {
@@ -58,17 +100,19 @@ static bool read_options(int argc, char **argv, struct options *o)
         { "print-config", no_argument, NULL, MODE_PRINT_CONFIG },
         { "print-sample", no_argument, NULL, MODE_PRINT_SAMPLE }, /* for the tree's own files */
         { "print-manual", no_argument, NULL, MODE_PRINT_MANUAL },
+        { "list-ports", no_argument, NULL, MODE_LIST_PORTS },
+        { "probe", required_argument, NULL, 'p' },
+        { "baud", required_argument, NULL, 'b' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, MODE_VERSION },
         { 0 },
     };
-    for (int c; (c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
-        if (c == '?')
+    for (int c; (c = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;)
+        if (!take_option(c, o))
             return false;
-        if (c == 'c')
-            o->config = optarg;
-        else
-            o->mode = c == 'h' ? MODE_HELP : (enum mode)c;
+    if (o->baud > 0 && o->mode != MODE_PROBE) {
+        fputs("mqttsn-gateway: --baud is for --probe; a radio's speed is a setting\n", stderr);
+        return false;
     }
     if (optind < argc)
         fprintf(stderr, "mqttsn-gateway: unexpected argument: %s\n", argv[optind]);
@@ -236,6 +280,10 @@ int main(int argc, char **argv)
     case MODE_PRINT_MANUAL:
         config_print_manual(stdout);
         return EXIT_SUCCESS;
+    case MODE_LIST_PORTS:
+        return inspect_ports();
+    case MODE_PROBE:
+        return inspect_probe(o.port, o.baud);
     case MODE_CHECK:
     case MODE_PRINT_CONFIG:
         return inspect(&o);
