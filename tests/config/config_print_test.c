@@ -34,6 +34,11 @@ static void printed_settings_load_again_and_print_the_same(void **state)
         strstr(first, "  id: 7                                       # from gateway.yaml:1\n"));
     assert_non_null(strstr(first, "  wait: \"5m\"                                  # default\n"));
     assert_non_null(strstr(first, "    9: \"all/door\"  # from topics.csv:3\n"));
+    assert_non_null(
+        strstr(first, "    pan_id: 0x1A62                            # from gateway.yaml:12\n"));
+    assert_non_null(
+        strstr(first, "    extended_pan_id: 0xF0124B0001020304       # from gateway.yaml:13\n"));
+    assert_non_null(strstr(first, "    # channel: as the coordinator has it\n"));
     assert_null(strstr(first, "pass word"));
     file_holds("gateway.yaml", first);
     struct config *again = config_load("gateway.yaml", stderr);

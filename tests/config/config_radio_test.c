@@ -160,10 +160,10 @@ static void a_setting_that_does_nothing_with_its_driver_is_a_mistake(void **stat
 {
     (void)state;
     static const struct wrong rows[] = {
-        { "port: /dev/ttyUSB0",
-          "g.yaml:1:17: radios[].port would do nothing with driver udp, it is for xbee | znp | ezsp | deconz | serial\n" },
-        { "baud: 9600",
-          "g.yaml:1:17: radios[].baud would do nothing with driver udp, it is for xbee | znp | ezsp | deconz | serial\n" },
+        { "port: /dev/ttyUSB0", "g.yaml:1:17: radios[].port would do nothing with driver udp, it is for "
+                                "xbee | znp | ezsp | deconz | serial\n" },
+        { "baud: 9600", "g.yaml:1:17: radios[].baud would do nothing with driver udp, it is for "
+                        "xbee | znp | ezsp | deconz | serial\n" },
         { "driver: xbee, port: /dev/x, listen: \"127.0.0.1:1883\"",
           "g.yaml:1:47: radios[].listen would do nothing with driver xbee, it is for udp\n" },
         { "driver: xbee, port: /dev/x, multicast: \"239.0.0.1\", interface: eth0",
