@@ -92,6 +92,7 @@ static void move(struct gateway *g, struct peer *one, const struct address *to, 
     struct peer *there = peers_by_address(g->peers, to);
     peer_session(one)->unproven = peer_session(one)->unproven || is_elsewhere(g, one, to);
     peer_session(one)->max_message = gateway_reach(g, to);
+    peer_session(one)->radio_reports = g->stations[to->radio].radio->window > 0;
     peer_session(one)->unsent = 0;
     if (there && there != one) {
         g->actions.count = 0;

@@ -42,6 +42,7 @@ struct lineup {
     STAILQ_HEAD(, outgoing) free;
     TAILQ_HEAD(, outgoing) ages;
     TAILQ_HEAD(, neighbour) turns;
+    TAILQ_HEAD(, neighbour) refused;
     struct outgoing *under_way[UINT8_MAX + 1]; /* by token */
     uint8_t last_token;
     uint16_t under_way_count;
@@ -60,6 +61,7 @@ struct lineup *lineup_new(const struct lineup_limits *limits)
     STAILQ_INIT(&l->free);
     TAILQ_INIT(&l->ages);
     TAILQ_INIT(&l->turns);
+    TAILQ_INIT(&l->refused);
     l->pool = calloc(limits->frames, sizeof *l->pool);
     if (!l->pool) {
         lineup_free(l);
@@ -108,15 +110,39 @@ size_t lineup_count(const struct lineup *l)
 
 /* ---- unicasts ---------------------------------------------------------------------------------------------------- */
 
+static const char *no_room(const struct lineup *l, const struct neighbour *to, size_t octets)
+{
+    if (octets > COORDINATOR_PAYLOAD_MAX)
+        return "oversize";
+    if (STAILQ_EMPTY(&l->free))
+        return "radio queue full";
+    return to->waiting_count >= l->limits.frames_a_node ? "radio queue of the node full" : NULL;
+}
+
+static const char *refuse(struct lineup *l, struct neighbour *to, const char *why)
+{
+    if (to->refused++ == 0)
+        TAILQ_INSERT_TAIL(&l->refused, to, refusal);
+    return why;
+}
+
+bool lineup_next_refused(struct lineup *l, struct lineup_end *end)
+{
+    struct neighbour *n = TAILQ_FIRST(&l->refused);
+    if (!n)
+        return false;
+    if (--n->refused == 0)
+        TAILQ_REMOVE(&l->refused, n, refusal);
+    *end = (struct lineup_end){ n, RADIO_BUSY };
+    return true;
+}
+
 const char *lineup_add(struct lineup *l, struct neighbour *to, struct span data, msec now)
 {
     struct outgoing *o = STAILQ_FIRST(&l->free);
-    if (data.len > COORDINATOR_PAYLOAD_MAX)
-        return "oversize";
-    if (!o)
-        return "radio queue full";
-    if (to->waiting_count >= l->limits.frames_a_node)
-        return "radio queue of the node full";
+    const char *why = no_room(l, to, data.len);
+    if (why)
+        return refuse(l, to, why);
     STAILQ_REMOVE_HEAD(&l->free, next);
     *o = (struct outgoing){ .to = to, .added = now, .not_before = now, .len = (uint16_t)data.len };
     memcpy(o->bytes, data.at, data.len);
@@ -273,6 +299,8 @@ static msec next_turn(const struct lineup *l)
 msec lineup_deadline(const struct lineup *l, bool up, uint8_t window)
 {
     const struct outgoing *oldest = TAILQ_FIRST(&l->ages);
+    if (!TAILQ_EMPTY(&l->refused))
+        return 0;
     msec first = oldest ? oldest->added + WAIT_MAX_MS : MSEC_NEVER;
     if (up && l->under_way_count < window) {
         msec turn = next_turn(l);

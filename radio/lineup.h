@@ -27,7 +27,8 @@ struct lineup_end {
 MUST_CHECK struct lineup *lineup_new(const struct lineup_limits *limits);
 void lineup_free(struct lineup *l);
 
-/* Copies `data` to the end of the node's line. NULL: taken; else a static text why not. */
+/* Copies `data` to the end of the node's line. NULL: taken; else a static text why not, and lineup_next_refused tells
+ * of it, so that every frame comes to an end. */
 const char *lineup_add(struct lineup *l, struct neighbour *to, struct span data, msec now);
 const char *lineup_add_broadcast(struct lineup *l, uint8_t radius, struct span data);
 
@@ -43,6 +44,9 @@ bool lineup_sent(struct lineup *l, uint8_t token, enum radio_sent result, msec n
 
 /* The radio is gone: what was under way waits again, at the front. */
 void lineup_recall(struct lineup *l);
+
+/* The end of a frame that lineup_add did not take; false: none. */
+bool lineup_next_refused(struct lineup *l, struct lineup_end *end);
 
 /* Takes out one frame that waited for too long to be worth sending; false: none. */
 bool lineup_expire(struct lineup *l, msec now, struct lineup_end *end);

@@ -76,7 +76,7 @@ static bool make_room(struct neighbours *n)
     if (neighbours_count(n) < n->limit)
         return true;
     for (struct entry *e = n->by_eui64; e; e = e->by_eui64.next)
-        if (e->node.waiting_count == 0 && !e->node.under_way &&
+        if (e->node.waiting_count == 0 && !e->node.under_way && e->node.refused == 0 &&
             (!silent || e->node.heard_at < silent->node.heard_at))
             silent = e;
     if (silent)

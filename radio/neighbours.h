@@ -29,6 +29,8 @@ struct neighbour {
     /* lineup.c */
     STAILQ_HEAD(, outgoing) waiting;
     uint16_t waiting_count;
+    uint16_t refused; /* frames that found no room, not reported yet */
+    TAILQ_ENTRY(neighbour) refusal;
     struct outgoing *under_way;  /* at most one frame of a node is */
     TAILQ_ENTRY(neighbour) turn; /* among the nodes that something waits for */
 };

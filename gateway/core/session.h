@@ -70,10 +70,11 @@ struct session {
     enum session_state state;
     bool clean; /* of the connection as it stands */
     bool unproven; /* it came from another host and did not show yet that it hears us: see deliver_next */
-    uint16_t keep_alive_s;    /* 0 = not supervised but by max_idle */
-    uint16_t sleep_s;         /* the duration of its last DISCONNECT */
-    uint16_t max_message;     /* octets that its radio carries */
-    uint16_t unsent;          /* frames for it that its radio has and did not report yet: see session_sent */
+    uint16_t keep_alive_s; /* 0 = not supervised but by max_idle */
+    uint16_t sleep_s;      /* the duration of its last DISCONNECT */
+    uint16_t max_message;  /* octets that its radio carries */
+    bool radio_reports;    /* its radio tells when it is done with a frame: session_sent */
+    uint16_t unsent; /* frames that such a radio has and did not report yet; the shell counts up */
     uint16_t last_message_id; /* of ours */
     uint8_t prompts;          /* WILLTOPICREQ or WILLMSGREQ sent again so far */
     uint32_t awake_left;      /* deliveries that may still begin in this awake period (SN-SLP-8) */
@@ -112,8 +113,8 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
 void session_broker(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
 void session_tick(struct session *s, msec now, struct actions *out);
 
-/* The radio is done with a frame for the client, whatever came of it; where a radio can tell, the shell counts `unsent`
- * up when it hands one over and calls this for each. Not an acknowledgement: it only says that the air is free for the
+/* The radio is done with a frame for the client, whatever came of it; called once for each frame of a radio that
+ * reports. Not an acknowledgement: it only says that the air is free for the
  * next one, and that T_RETRY may begin to run. */
 void session_sent(struct session *s, msec now, struct actions *out);
 

@@ -173,6 +173,23 @@ static void a_queue_is_bounded_per_node_and_in_all(void **state)
     assert_string_equal(lineup_add(line, node(4), span_of(big, sizeof big), NOW), "oversize");
 }
 
+static void a_frame_without_room_comes_to_its_end_too(void **state)
+{
+    (void)state;
+    struct lineup_end e;
+    for (int i = 0; i < 3; i++)
+        assert_null(add(1, "x"));
+    assert_non_null(add(1, "x"));
+    assert_non_null(add(1, "x"));
+    assert_int_equal(lineup_deadline(line, true, 0), 0); /* at once */
+    for (int i = 0; i < 2; i++) {
+        assert_true(lineup_next_refused(line, &e));
+        assert_int_equal(e.node->eui64, 1);
+        assert_int_equal(e.result, RADIO_BUSY);
+    }
+    assert_false(lineup_next_refused(line, &e));
+}
+
 static void what_waited_for_too_long_is_given_up(void **state)
 {
     (void)state;
@@ -237,6 +254,7 @@ int main(void)
         TEST(a_busy_frame_keeps_its_place_and_holds_up_nobody_else),
         TEST(what_was_under_way_when_the_radio_went_goes_again_first),
         TEST(a_queue_is_bounded_per_node_and_in_all),
+        TEST(a_frame_without_room_comes_to_its_end_too),
         TEST(what_waited_for_too_long_is_given_up),
         TEST(broadcasts_are_paced_after_a_burst_of_two),
         TEST(tokens_are_never_zero_and_never_twice_at_once),

@@ -145,12 +145,16 @@ static void perform(struct scene *s, struct scene_client *c)
     bool over = false;
     for (size_t i = 0; i < s->actions.count; i++) {
         const struct action *a = &s->actions.list[i];
-        if (a->kind == ACTION_SEND)
+        if (a->kind == ACTION_SEND) {
             deliver(s, c, &a->send);
-        else if (a->kind == ACTION_UPSTREAM)
+            c->session.unsent += c->session.radio_reports;
+        }
+        if (a->kind == ACTION_UPSTREAM)
             request_upstream(s, c, &a->upstream);
-        else if (a->kind == ACTION_DROP)
+        if (a->kind == ACTION_DROP)
             scene_drop(s, a->drop.why, 1);
+        if (a->kind == ACTION_DROP && a->drop.octets > 0)
+            s->drop_octets = a->drop.octets;
         over = over || a->kind == ACTION_FORGET;
     }
     if (over)
@@ -267,6 +271,16 @@ void client_is_replaced(struct scene *s, const char *who)
     assert_non_null(c);
     s->actions.count = 0;
     session_lose(&c->session, s->now, &s->actions);
+    perform(s, c);
+    scene_settle(s);
+}
+
+void radio_sent(struct scene *s, const char *who)
+{
+    struct scene_client *c = scene_find(s, who);
+    assert_non_null(c);
+    s->actions.count = 0;
+    session_sent(&c->session, s->now, &s->actions);
     perform(s, c);
     scene_settle(s);
 }

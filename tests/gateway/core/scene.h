@@ -51,7 +51,8 @@ struct scene {
     struct span prefix;
     msec now;
     uint16_t max_message;
-    bool unreachable; /* nobody answers where the broker should be */
+    uint32_t drop_octets; /* of the last message that was dropped for its size */
+    bool unreachable;     /* nobody answers where the broker should be */
     size_t held_too_long;
     struct actions actions;
     struct scene_client clients[SCENE_CLIENTS];
@@ -87,6 +88,9 @@ void broker_returns(struct scene *s, bool session_present);
 
 /* Every deadline on the way is kept, at its very millisecond. */
 void time_passes(struct scene *s, msec ms);
+
+/* The radio is done with the oldest frame for the client (session.radio_reports). */
+void radio_sent(struct scene *s, const char *who);
 
 /* Another client speaks from its address (SN-CONN-12). */
 void client_is_replaced(struct scene *s, const char *who);
