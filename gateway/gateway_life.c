@@ -45,57 +45,19 @@ static void adopt(struct gateway *g, struct adopted *new)
     log_setup(g->current->log.level, g->current->log.json);
 }
 
-static bool text_differs(const char *a, const char *b)
+static bool passwords_differ(const struct config *a, const struct config *b)
 {
-    return (a != NULL) != (b != NULL) || (a && strcmp(a, b) != 0);
-}
-
-static bool radios_differ(const struct config *a, const struct config *b)
-{
-    if (a->radio_count != b->radio_count)
-        return true;
-    for (size_t i = 0; i < a->radio_count; i++) {
-        const struct config_radio *x = &a->radios[i], *y = &b->radios[i];
-        if (text_differs(x->name, y->name) || x->driver != y->driver ||
-            text_differs(x->listen.host, y->listen.host) || x->listen.port != y->listen.port ||
-            text_differs(x->multicast.host, y->multicast.host) ||
-            x->multicast.port != y->multicast.port || text_differs(x->interface, y->interface) ||
-            x->forwarders != y->forwarders || x->max_message != y->max_message)
-            return true;
-    }
-    return false;
-}
-
-static bool brokers_differ(const struct config_broker *a, const struct config_broker *b)
-{
-    return text_differs(a->url, b->url) || text_differs(a->username, b->username) ||
-           !span_equal(a->password, b->password) || text_differs(a->ca_file, b->ca_file) ||
-           text_differs(a->cert_file, b->cert_file) || text_differs(a->key_file, b->key_file) ||
-           text_differs(a->server_name, b->server_name) || text_differs(a->alpn, b->alpn) ||
-           a->keepalive_s != b->keepalive_s || text_differs(a->prefix, b->prefix);
-}
-
-static bool gateways_differ(const struct config *a, const struct config *b)
-{
-    return a->gateway.id != b->gateway.id || text_differs(a->gateway.name, b->gateway.name) ||
-           a->gateway.advertise_ms != b->gateway.advertise_ms ||
-           text_differs(a->gateway.state, b->gateway.state);
+    return !span_equal(a->broker.password, b->broker.password);
 }
 
 static void name_what_waits(const struct config *boot, const struct config *new)
 {
-    const struct {
-        const char *section;
-        bool differs;
-    } sections[] = {
-        { "gateway", gateways_differ(boot, new) },
-        { "radios", radios_differ(boot, new) },
-        { "broker", brokers_differ(&boot->broker, &new->broker) },
-    };
+    static const char *const sections[] = { "gateway", "radios", "broker" };
     for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
-        if (sections[i].differs)
+        if (config_section_differs(boot, new, sections[i]) ||
+            (strcmp(sections[i], "broker") == 0 && passwords_differ(boot, new)))
             log_warn("settings: the section %s has changed too; that takes effect at the next start",
-                     sections[i].section);
+                     sections[i]);
 }
 
 void gateway_reload(struct gateway *g, struct config *c)

@@ -176,12 +176,22 @@ static void on_counts(evutil_socket_t signal_number, short what, void *arg)
     gateway_log_counts(p->gateway);
 }
 
+static void on_permit_join(evutil_socket_t signal_number, short what, void *arg)
+{
+    enum { JOIN_SECONDS = 180 };
+    struct program *p = arg;
+    (void)signal_number, (void)what;
+    gateway_permit_join(p->gateway, JOIN_SECONDS);
+}
+
 static const struct {
     int number;
     event_callback_fn run;
-} signals[] = {
-    { SIGTERM, on_stop }, { SIGINT, on_stop }, { SIGHUP, on_reload }, { SIGUSR1, on_counts }
-};
+} signals[] = { { SIGTERM, on_stop },
+                { SIGINT, on_stop },
+                { SIGHUP, on_reload },
+                { SIGUSR1, on_counts },
+                { SIGUSR2, on_permit_join } };
 
 enum { SIGNALS = sizeof signals / sizeof signals[0] };
 
