@@ -7,7 +7,8 @@
  * made it accessible, so it gets a few tries before anything is said.
  *
  * An operator reads one line per change, never the same again. So the trouble logged last is kept until the line
- * settles, and an opening is only worth a line when a trouble was told since the last one.
+ * settles, and an opening is only worth a line when a trouble was told since the last one; after a loss, only when it
+ * lasts, since some coordinators take a connection just to drop it.
  *
  * Events are called from the loop only, as the last act of a callback of ours: whoever hears them may do anything with
  * the line, even free it. What goes wrong inside a call is therefore noted (SERIAL_FAILING) and done a moment later. */
@@ -25,8 +26,9 @@
 
 enum {
     TROUBLE_TEXT = 1024,
-    SOON_MS = 100, /* between two tries of a device that has just appeared ... */
-    SOON_TRIES = 5 /* ... and how many it has */
+    SOON_MS = 100,  /* between two tries of a device that has just appeared ... */
+    SOON_TRIES = 5, /* ... and how many it has */
+    STAYS_MS = 3000 /* open for so long, it is back */
 };
 
 static const uint8_t back_off_s[] = { 1, 2, 5, 10, 30 };
@@ -51,12 +53,19 @@ static bool is_auto(const struct serial *s)
 
 /* ---- what is told ------------------------------------------------------------------------------------------------ */
 
+static bool was_lost(struct serial_trouble t)
+{
+    return t.cause == SERIAL_LOST || t.cause == SERIAL_STUCK;
+}
+
 /* After "it is gone", "it is not there" is no news, until it lasts. */
 static bool is_news(const struct serial *s, struct serial_trouble t)
 {
     const bool away = t.cause == SERIAL_MISSING || t.cause == SERIAL_NO_FIT;
     if (away && s->told.cause == SERIAL_LOST && s->step < BACK_OFF_LAST)
         return false;
+    if (was_lost(t))
+        return s->open_told || !was_lost(s->told);
     return t.cause != s->told.cause || t.code != s->told.code;
 }
 
@@ -68,7 +77,7 @@ static void complain(struct serial *s, struct serial_trouble t)
     s->told = t;
     s->open_told = false;
     serial_trouble_text(s, t, text, sizeof text);
-    if (t.cause == SERIAL_LOST || t.cause == SERIAL_STUCK)
+    if (was_lost(t))
         log_warn("radio %s: %s", s->line.name, text);
     else
         log_error("radio %s: %s; trying again by itself", s->line.name, text);
@@ -172,7 +181,10 @@ static void come_up(struct serial *s)
     s->patience = 0;
     event_del(s->timer);
     event_del(s->soon);
-    tell_open(s);
+    if (was_lost(s->told)) /* it may be lost again in a moment, and again */
+        arm(s->timer, STAYS_MS);
+    else
+        tell_open(s);
     s->events.opened(s->events.context);
 }
 
@@ -246,6 +258,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     (void)what;
     if (s->state == SERIAL_FAILING)
         serial_lose(s, s->failing);
+    else if (s->state == SERIAL_OPEN)
+        tell_open(s);
     else
         attempt(s);
 }
@@ -319,6 +333,8 @@ void serial_free(struct serial *s)
 
 void serial_settled(struct serial *s)
 {
+    if (serial_is_open(s))
+        tell_open(s);
     s->step = 0;
     s->told = (struct serial_trouble){ SERIAL_FINE };
 }

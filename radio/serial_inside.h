@@ -60,7 +60,7 @@ struct serial {
     char real[PATH_MAX]; /* where it led at the last attempt */
     struct event *readable, *writable;
     struct evbuffer *out;
-    struct event *timer; /* the end of the back-off; or now, to close what failed */
+    struct event *timer; /* closed: the end of the back-off; open: it stays */
     struct event *soon;  /* a new device gets another try */
     struct serial_watch *watch;
     struct serial_dial *dial;

@@ -23,12 +23,6 @@ enum {
     PIECES = 16
 };
 
-/* However a device says that it is gone, it is one cause. */
-static struct serial_trouble lost(const struct serial *s, int error)
-{
-    return (struct serial_trouble){ SERIAL_LOST, serial_is_network(s) ? error : 0 };
-}
-
 /* ---- in ---- */
 
 static void on_readable(evutil_socket_t fd, short what, void *context)
@@ -40,7 +34,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     if (n > 0)
         s->events.heard(s->events.context, span_of(bytes, (size_t)n));
     else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        serial_lose(s, lost(s, n == 0 ? 0 : errno));
+        serial_lose(s, (struct serial_trouble){ SERIAL_LOST, n == 0 ? 0 : errno });
 }
 
 /* ---- out ---- */
@@ -83,7 +77,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
     (void)what;
     const int error = push(s);
     if (error != 0)
-        serial_lose(s, lost(s, error));
+        serial_lose(s, (struct serial_trouble){ SERIAL_LOST, error });
     else if (evbuffer_get_length(s->out) > 0)
         event_add(s->writable, NULL);
 }

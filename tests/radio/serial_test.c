@@ -41,7 +41,7 @@ static void frames_of_one_turn_leave_in_order(void **state)
 {
     (void)state;
     const int peer = stick();
-    char frame[4];
+    char frame[16];
     line_to(link_to(peer));
     line_opens();
     for (int i = 0; i < 50; i++) {
