@@ -17,7 +17,7 @@ static bool filters_differ(const struct option *o, const uint8_t *a, const uint8
     size_t x_count = *(const size_t *)(const void *)(a + o->count_at);
     size_t y_count = *(const size_t *)(const void *)(b + o->count_at);
     bool differ = (x != NULL) != (y != NULL) || x_count != y_count;
-    for (size_t i = 0; i < x_count && !differ; i++)
+    for (size_t i = 0; x && y && i < x_count && !differ; i++)
         differ = texts_differ(x[i], y[i]);
     return differ;
 }

@@ -16,10 +16,10 @@
 #define CLIENT(member) FIELD(struct config_client, member)
 #define RANGE(least, most) .min = (least), .max = (most)
 #define UNBUILT .unbuilt = true
-#define FOR_IP .drivers = 1u << DRIVER_UDP | 1u << DRIVER_DTLS
+#define FOR_IP .drivers = (1u << DRIVER_UDP | 1u << DRIVER_DTLS)
 #define ZIGBEE (1u << DRIVER_XBEE | 1u << DRIVER_ZNP | 1u << DRIVER_EZSP | 1u << DRIVER_DECONZ)
 #define FOR_ZIGBEE .drivers = ZIGBEE
-#define FOR_PORT .drivers = ZIGBEE | 1u << DRIVER_SERIAL
+#define FOR_PORT .drivers = (ZIGBEE | 1u << DRIVER_SERIAL)
 #define FOR_LINE .drivers = 1u << DRIVER_SERIAL
 #define FOR_XBEE .drivers = 1u << DRIVER_XBEE
 #define MS(n) UINT64_C(n)
