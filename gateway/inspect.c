@@ -36,8 +36,8 @@ int inspect_ports(void)
     ports_list(&ports_system, &ports);
     ports_print(&ports, stdout);
     print_forbidden(&ports);
-    if (ports.count > 0)
-        printf("\nWhat is behind one of them: mqttsn-gateway --probe %s\n", ports.at[0].device);
+    if (ports.count > 0 && ports.at[0].usb)
+        printf("\nWhat is behind it: mqttsn-gateway --probe %s\n", port_path(&ports.at[0]));
     return EXIT_SUCCESS;
 }
 
