@@ -9,11 +9,9 @@
 #include "mqtt/bytes.h"
 
 enum { EZSP_VERSION_MIN = 4, EZSP_VERSION_MAX = 14 };
-enum {
-    EZSP_HEADER_MAX = 5,
-    EZSP_KEY = 16,
-    EZSP_UNICAST_MAX = 198
-}; /* octets of data in one ASH frame */
+enum { EZSP_HEADER_MAX = 5, EZSP_KEY = 16 };
+/* Octets of data that fit into one ASH frame with the longest header and fields. */
+enum { EZSP_UNICAST_MAX = 198, EZSP_BROADCAST_MAX = 195 };
 
 enum ezsp_id {
     EZSP_VERSION = 0x0000,

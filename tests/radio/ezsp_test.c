@@ -1,0 +1,169 @@
+/* ezsp_test.c -- watching over an EZSP NCP: silence, resets and failures, and beginning again. */
+#include "tests/radio/ezsp_peer.h"
+
+static struct peer peer;
+
+static int set_up(void **state)
+{
+    *state = &peer;
+    peer_open(&peer, 13);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    peer_close(*state);
+    return 0;
+}
+
+static void starts(struct peer *p)
+{
+    stage_start(&p->stage);
+    peer_runs(p);
+}
+
+static void is_in(struct peer *p, enum coordinator_state want)
+{
+    assert_string_equal(coordinator_state_name(p->stage.c->state), coordinator_state_name(want));
+}
+
+/* ---- failures --------------------------------------------------------------------------------------------------- */
+
+static void silence_is_no_ezsp_ncp(void **state)
+{
+    struct peer *p = *state;
+    p->mute = true;
+    starts(p);
+    peer_passes(p, 4999);
+    assert_int_equal(p->stage.restart_count, 0);
+    peer_passes(p, 1);
+    assert_int_equal(p->stage.restart_count, 1);
+    assert_non_null(strstr(p->stage.restarts[0], "not an EZSP NCP"));
+}
+
+static void a_command_without_an_answer_ends_in_a_reset(void **state)
+{
+    struct peer *p = *state;
+    p->joined = true;
+    p->silent_on = EZSP_GET_EUI64;
+    starts(p);
+    is_in(p, COORDINATOR_STARTING);
+    p->silent_on = PEER_NOTHING;
+    peer_passes(p, 10000);
+    is_in(p, COORDINATOR_UP);
+    assert_int_equal(peer_was_asked(p, EZSP_VERSION), 4);
+}
+
+static void a_network_that_does_not_start_ends_in_a_reset(void **state)
+{
+    struct peer *p = *state;
+    p->joined = true;
+    p->refuses = EZSP_NETWORK_INIT;
+    starts(p);
+    assert_int_equal(p->stage.restart_count, 1);
+    stage_start(&p->stage);
+    p->refuses = PEER_NOTHING;
+    peer_runs(p);
+    is_in(p, COORDINATOR_UP);
+}
+
+static void a_silent_ncp_is_asked_whether_it_lives(void **state)
+{
+    struct peer *p = *state;
+    p->joined = true;
+    starts(p);
+    peer_passes(p, 9999);
+    assert_int_equal(peer_was_asked(p, EZSP_NOP), 0);
+    peer_passes(p, 30001);
+    assert_int_equal(peer_was_asked(p, EZSP_NOP), 4);
+    is_in(p, COORDINATOR_UP);
+}
+
+static void an_ncp_that_answers_no_more_is_reset_four_times_and_then_left(void **state)
+{
+    struct peer *p = *state;
+    p->joined = true;
+    starts(p);
+    p->deaf = true;
+    peer_passes(p, 30000);
+    is_in(p, COORDINATOR_STARTING);
+    assert_int_equal(p->stage.restart_count, 0);
+    peer_passes(p, 15000);
+    assert_int_equal(p->stage.restart_count, 1);
+}
+
+static void a_second_answer_to_the_first_reset_is_no_failure(void **state)
+{
+    struct peer *p = *state;
+    p->joined = true;
+    stage_start(&p->stage);
+    ash_announce(&p->link, ASH_RESET_EXTERNAL); /* the opening of the port had reset it */
+    peer_runs(p);
+    is_in(p, COORDINATOR_UP);
+    assert_int_equal(p->stage.state_count, 1);
+}
+
+static void a_reset_by_itself_runs_the_whole_sequence_again(void **state)
+{
+    struct peer *p = *state;
+    p->joined = true;
+    starts(p);
+    size_t before = p->asked_count;
+    p->asked_count = 0;
+    p->header = 4;
+    ash_announce(&p->link, ASH_RESET_WATCHDOG);
+    peer_runs(p);
+    is_in(p, COORDINATOR_UP);
+    assert_int_equal(p->asked_count, before);
+    assert_int_equal(p->stage.states[1].state, COORDINATOR_STARTING);
+    assert_non_null(strstr(p->stage.states[1].why, "watchdog"));
+}
+
+static void a_network_that_goes_down_is_waited_for(void **state)
+{
+    struct peer *p = *state;
+    p->joined = true;
+    starts(p);
+    peer_calls_back_status(p, EZSP_NETWORK_DOWN);
+    peer_runs(p);
+    is_in(p, COORDINATOR_DOWN);
+    peer_calls_back_status(p, EZSP_NETWORK_UP);
+    peer_runs(p);
+    is_in(p, COORDINATOR_UP);
+    peer_calls_back_status(p, EZSP_NETWORK_DOWN);
+    peer_passes(p, 30000);
+    is_in(p, COORDINATOR_UP); /* after a reset */
+    assert_int_equal(peer_was_asked(p, EZSP_VERSION), 4);
+}
+
+static void the_probe_recognises_the_answer_to_a_reset(void **state)
+{
+    (void)state;
+    uint8_t bytes[16];
+    char line[80];
+    struct writer w = writer_of(bytes, sizeof bytes);
+    assert_int_equal(ezsp_family.probe(&w), 5);
+    assert_memory_equal(bytes, "\x1a\xc0\x38\xbc\x7e", 5);
+    assert_false(ezsp_family.answers(span_of("\xfe\x01\x02\x7e", 4), line, sizeof line));
+    assert_true(
+        ezsp_family.answers(span_of("\x11\x1a\xc1\x02\x0b\x0a\x52\x7e", 8), line, sizeof line));
+    assert_string_equal(line, "EmberZNet NCP, ASH version 2 (reset on request)");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(silence_is_no_ezsp_ncp),
+        TEST(a_command_without_an_answer_ends_in_a_reset),
+        TEST(a_network_that_does_not_start_ends_in_a_reset),
+        TEST(a_silent_ncp_is_asked_whether_it_lives),
+        TEST(an_ncp_that_answers_no_more_is_reset_four_times_and_then_left),
+        TEST(a_second_answer_to_the_first_reset_is_no_failure),
+        TEST(a_reset_by_itself_runs_the_whole_sequence_again),
+        TEST(a_network_that_goes_down_is_waited_for),
+        TEST(the_probe_recognises_the_answer_to_a_reset),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
