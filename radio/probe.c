@@ -258,9 +258,9 @@ static void print_senseless(const struct probe_finding *f, const char *port, FIL
     fprintf(
         out,
         "%s\n"
-        "Likely causes: another speed (try --baud); an XBee in transparent mode (set AP to 1 or 2 with XCTU);\n"
-        "firmware of another kind (router, Thread or multiprotocol, a boot loader); a device that is no coordinator:\n"
-        "a node or a bridge that speaks MQTT-SN itself is `driver: serial`.\n",
+        "Likely causes: another speed (try --baud); firmware of another kind (router, Thread or multiprotocol, a\n"
+        "boot loader); an XBee in transparent mode (the gateway switches it to API mode with `driver: xbee`); a device\n"
+        "that is no coordinator (a node or a bridge that speaks MQTT-SN itself is `driver: serial`).\n",
         f->heard_len > shown ? " ..." : "");
 }
 
@@ -281,8 +281,8 @@ void probe_print(const struct probe_finding *f, const char *port, FILE *out)
             out,
             "%s: nothing answers.\n"
             "Likely causes: another speed (try --baud); the wrong port (see --list-ports); firmware of another kind\n"
-            "(router, Thread or multiprotocol); an XBee in transparent mode (set AP to 1 or 2 with XCTU); a stick\n"
-            "that hangs in its boot loader (unplug it and plug it in again); flow control wires that are missing.\n",
+            "(router, Thread or multiprotocol); an XBee in transparent mode (the gateway switches it to API mode\n"
+            "with `driver: xbee`); a stick that hangs in its boot loader (unplug it and plug it in again).\n",
             port);
         break;
     case PROBE_CLOSED:
