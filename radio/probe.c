@@ -259,8 +259,8 @@ static void print_senseless(const struct probe_finding *f, const char *port, FIL
         out,
         "%s\n"
         "Likely causes: another speed (try --baud); firmware of another kind (router, Thread or multiprotocol, a\n"
-        "boot loader); an XBee in transparent mode (the gateway switches it to API mode with `driver: xbee`); a device\n"
-        "that is no coordinator (a node or a bridge that speaks MQTT-SN itself is `driver: serial`).\n",
+        "boot loader); an XBee in transparent mode (the gateway switches it to API mode with `driver: xbee`); a\n"
+        "device that is no coordinator (a node or a bridge that speaks MQTT-SN itself is `driver: serial`).\n",
         f->heard_len > shown ? " ..." : "");
 }
 
