@@ -43,10 +43,9 @@ int deadline_left(int64_t deadline)
     return left > 0 ? (int)left : 0;
 }
 
-static _Noreturn void become(const char *const argv[], const char *out, int log)
+static _Noreturn void become(const char *const argv[], int in, const char *out, int log)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int in = open("/dev/null", O_RDONLY);
     int to = out ? open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600) : log;
     if (in < 0 || to < 0 || dup2(in, 0) < 0 || dup2(to, 1) < 0 || dup2(log, 2) < 0)
         _exit(EXIT_NO_PROGRAM);
@@ -58,20 +57,44 @@ static _Noreturn void become(const char *const argv[], const char *out, int log)
     _exit(EXIT_NO_PROGRAM);
 }
 
-bool process_start(struct process *p, const char *const argv[], const char *out)
+/* `in` becomes the child's standard input and is closed here. */
+static bool start(struct process *p, const char *const argv[], int in, const char *out)
 {
     int ends[2];
-    *p = (struct process){ .log = -1 };
     if (pipe2(ends, O_CLOEXEC) != 0)
         return false;
     fcntl(ends[1], F_SETPIPE_SZ, LOG_PIPE);
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     p->pid = fork();
     if (p->pid == 0)
-        become(argv, out, ends[1]);
+        become(argv, in, out, ends[1]);
+    close(in);
     close(ends[1]);
     p->log = ends[0];
     return p->pid > 0;
+}
+
+bool process_start(struct process *p, const char *const argv[], const char *out)
+{
+    *p = (struct process){ .log = -1, .input = -1 };
+    return start(p, argv, open("/dev/null", O_RDONLY | O_CLOEXEC), out);
+}
+
+bool process_start_with_input(struct process *p, const char *const argv[])
+{
+    int ends[2];
+    *p = (struct process){ .log = -1, .input = -1 };
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return false;
+    p->input = ends[1];
+    return start(p, argv, ends[0], NULL);
+}
+
+bool process_told(const struct process *p, const char *line)
+{
+    char text[256];
+    int len = snprintf(text, sizeof text, "%s\n", line);
+    return len < (int)sizeof text && write(p->input, text, (size_t)len) == len;
 }
 
 /* Reads what is there. False at the end of the log. */
@@ -157,7 +180,9 @@ int process_end(struct process *p, int signal)
     int status = 0;
     waitpid(p->pid, &status, 0);
     close(p->log);
-    p->log = -1;
+    if (p->input >= 0)
+        close(p->input);
+    p->log = p->input = -1;
     p->pid = 0;
     if (late)
         return -1;
@@ -167,5 +192,5 @@ int process_end(struct process *p, int signal)
 void process_forget(struct process *p)
 {
     free(p->text);
-    *p = (struct process){ .log = -1 };
+    *p = (struct process){ .log = -1, .input = -1 };
 }

@@ -23,6 +23,7 @@ int deadline_left(int64_t deadline); /* for poll(2); never negative */
 struct process {
     pid_t pid; /* 0: not running */
     int log;   /* reading end of what it writes to standard error */
+    int input; /* writing end of its standard input, -1: it has none */
     char *text;
     size_t len, room;
     size_t mark; /* process_says looks only behind it */
@@ -31,6 +32,12 @@ struct process {
 /* Runs argv[0]; standard output goes to the file `out`, or to the log when `out` is NULL. False: no such program. The
  * child is killed should the test program die. */
 bool process_start(struct process *p, const char *const argv[], const char *out);
+
+/* The same, with a pipe as its standard input, and standard output in the log too. */
+bool process_start_with_input(struct process *p, const char *const argv[]);
+
+/* Writes a line to its standard input. */
+bool process_told(const struct process *p, const char *line);
 
 /* Waits until the log holds a line with `text` behind the mark; copies that line to `line`. False: it ended, or the
  * deadline passed. */

@@ -25,6 +25,7 @@ int scene_open(void **state)
     assert_non_null(mkdtemp(s->folder));
     s->test = test->run;
     s->mode = test->mode;
+    s->driver = test->driver;
     *state = s;
     return 0;
 }

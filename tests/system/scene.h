@@ -22,7 +22,8 @@ struct gateway;
 
 struct scene {
     void (*test)(struct scene *s);
-    const char *mode; /* of the gateway: "transparent" or "aggregate" */
+    const char *mode;   /* of the gateway: "transparent" or "aggregate" */
+    const char *driver; /* of a radio, for tests that must hold with each */
     char folder[64];
     bool failed;             /* the test is over and did not pass: say what helps to find out why */
     bool captures;           /* capture.h */
@@ -38,7 +39,7 @@ struct scene {
 
 struct scene_test {
     void (*run)(struct scene *s);
-    const char *mode;
+    const char *mode, *driver;
 };
 
 int scene_open(void **state);
@@ -57,6 +58,14 @@ int scene_close(void **state);
 #test, scene_run, scene_open, scene_close, &(struct scene_test)                            \
         {                                                                                          \
             test, "transparent"                                                                    \
+        }                                                                                          \
+    }
+/* With this driver: "a_sentence (xbee)". */
+#define SCENE_WITH(test, with_driver)                                                              \
+    {                                                                                              \
+#test " (" with_driver ")", scene_run, scene_open, scene_close, &(struct scene_test)       \
+        {                                                                                          \
+            test, "transparent", with_driver                                                       \
         }                                                                                          \
     }
 #define SCENE_IN_BOTH(test) SCENE_IN(test, "transparent"), SCENE_IN(test, "aggregate")
