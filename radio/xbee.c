@@ -30,6 +30,8 @@ static struct xbee *xbee_of(struct coordinator *c)
 
 void xbee_enter(struct xbee *x, enum xbee_phase next, msec wake)
 {
+    if (x->phase == XBEE_FORMING && next != XBEE_FORMING)
+        memset(x->key, 0, sizeof x->key);
     x->phase = next;
     x->wake = wake;
 }

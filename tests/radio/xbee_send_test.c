@@ -50,6 +50,22 @@ static void a_node_with_other_addressing_gets_an_explicit_request(void **state)
     assert_int_equal(f->cluster, 0x0011);
 }
 
+static void an_endpoint_of_our_own_is_named_too(void **state)
+{
+    struct module *m = *state;
+    m->stage.settings.endpoint = 0x10;
+    struct neighbour *one = module_node(m, 0);
+    one->endpoint = 0xE8;
+    module_sends(m, 0, "x");
+    m->stage.c->family->broadcast(m->stage.c, 0, span_text("hi"), m->stage.now);
+    module_turns(m);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(m->transmits[i].frame.type, XBEE_TRANSMIT_EXPLICIT);
+        assert_int_equal(m->transmits[i].frame.source_endpoint, 0x10);
+    }
+    assert_int_equal(m->transmits[1].frame.endpoint, 0x10);
+}
+
 static void a_broadcast_goes_to_all_and_nobody_waits_for_its_status(void **state)
 {
     struct module *m = *state;
@@ -175,6 +191,7 @@ int main(void)
         SCENE(a_unicast_has_both_addresses),
         SCENE(a_node_whose_short_address_is_not_known_is_found_by_the_module),
         SCENE(a_node_with_other_addressing_gets_an_explicit_request),
+        SCENE(an_endpoint_of_our_own_is_named_too),
         SCENE(a_broadcast_goes_to_all_and_nobody_waits_for_its_status),
         SCENE(each_delivery_status_has_its_consequence),
         SCENE(a_delivery_tells_where_the_node_is_now),

@@ -226,6 +226,7 @@ static void a_blank_module_forms_the_network_of_the_settings(void **state)
     module_starts_network(m);
     assert_string_equal(m->notes, "AI " READING " NJ=00");
     assert_int_equal(m->stage.c->state, COORDINATOR_UP);
+    assert_null(memmem(m->stage.c, xbee_family.size, m->stage.key, sizeof m->stage.key));
 }
 
 static void an_xbee_3_makes_the_network_key_itself(void **state)
@@ -323,6 +324,20 @@ static void a_module_that_starts_by_itself_is_waited_for(void **state)
     assert_null(strstr(m->notes, "+"));
 }
 
+static void a_router_that_was_just_switched_on_is_waited_for(void **state)
+{
+    struct module *m = *state;
+    module_set(m, "CE", 0);
+    module_set(m, "AI", 0xFF);
+    module_start(m);
+    module_passes(m, 3000);
+    assert_null(strstr(m->notes, "+"));
+    module_set(m, "AI", 0);
+    module_set(m, "MY", 0x4321);
+    module_passes(m, 1000);
+    assert_int_equal(m->stage.c->state, COORDINATOR_REFUSED);
+}
+
 int main(void)
 {
 #define SCENE(name) cmocka_unit_test_setup_teardown(name, opens, closes)
@@ -352,6 +367,7 @@ int main(void)
         SCENE(a_network_that_never_starts_is_refused),
         SCENE(a_value_that_the_module_refuses_ends_the_forming),
         SCENE(a_module_that_starts_by_itself_is_waited_for),
+        SCENE(a_router_that_was_just_switched_on_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -197,6 +197,56 @@ static void a_pan_id_that_changed_is_read(void **state)
     assert_int_equal(m->stage.c->info.pan_id, 0x7777);
 }
 
+static void a_network_that_was_started_anew_is_looked_at_anew(void **state)
+{
+    struct module *m = *state;
+    m->stage.settings.channel = 15;
+    module_set(m, "CH", 20);
+    module_says_modem(m, 6);
+    module_turns(m);
+    assert_int_equal(m->stage.c->state, COORDINATOR_REFUSED);
+}
+
+static void a_refused_module_that_is_switched_on_again_gets_its_time_again(void **state)
+{
+    struct module *m = *state;
+    module_set(m, "AI", 0xFF);
+    module_start(m);
+    module_passes(m, 25000);
+    assert_int_equal(m->stage.c->state, COORDINATOR_REFUSED);
+    module_says_modem(m, 0);
+    module_turns(m);
+    assert_int_equal(m->stage.c->state, COORDINATOR_STARTING);
+    module_set(m, "AI", 0);
+    module_passes(m, 1000);
+    assert_int_equal(m->stage.c->state, COORDINATOR_UP);
+}
+
+/* ---- before it is known ---- */
+
+static void only_an_answer_counts_while_the_dialect_is_not_known(void **state)
+{
+    struct module *m = *state;
+    stage_start(&m->stage);
+    stage_skip_writes(&m->stage);
+    module_says_modem(m, 0);
+    module_says_heard(m, 0x1234, 1, "x");
+    stage_wrote_nothing(&m->stage);
+    assert_int_equal(m->stage.drop_count, 0);
+}
+
+static void a_late_answer_answers_no_later_question(void **state)
+{
+    struct module *m = *state;
+    stage_start(&m->stage);
+    stage_passes(&m->stage, 1000);
+    stage_skip_writes(&m->stage);
+    stage_hears(&m->stage, "7e000788015652001012ac");
+    stage_wrote_nothing(&m->stage);
+    stage_hears(&m->stage, "7e000788025652001012ab");
+    stage_wrote(&m->stage, "7e00040803415063");
+}
+
 /* ---- no XBee in API mode ---- */
 
 static void nobody_answers(void **state)
@@ -290,6 +340,10 @@ int main(void)
         SCENE(a_silent_module_is_asked_and_an_answer_is_enough),
         SCENE(a_module_that_answers_no_more_is_begun_anew),
         SCENE(a_pan_id_that_changed_is_read),
+        SCENE(a_network_that_was_started_anew_is_looked_at_anew),
+        SCENE(a_refused_module_that_is_switched_on_again_gets_its_time_again),
+        SCENE(only_an_answer_counts_while_the_dialect_is_not_known),
+        SCENE(a_late_answer_answers_no_later_question),
         SCENE(an_xbee_in_transparent_mode_is_switched_and_nothing_is_saved),
         SCENE(nothing_at_all_is_given_up_so_that_another_speed_is_tried),
         SCENE(a_switch_that_does_not_help_is_given_up),
