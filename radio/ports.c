@@ -254,7 +254,8 @@ const char *ports_present(const struct ports *ports, char *line, size_t room)
 static const char *drivers_text(uint32_t drivers, char *line, size_t room)
 {
     static const char *const names[] = {
-        [DRIVER_XBEE] = "xbee", [DRIVER_ZNP] = "znp", [DRIVER_EZSP] = "ezsp", [DRIVER_DECONZ] = "deconz", [DRIVER_SERIAL] = "serial"
+        [DRIVER_XBEE] = "xbee",     [DRIVER_ZNP] = "znp",       [DRIVER_EZSP] = "ezsp",
+        [DRIVER_DECONZ] = "deconz", [DRIVER_SERIAL] = "serial",
     };
     line[0] = '\0';
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

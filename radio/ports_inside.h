@@ -1,5 +1,5 @@
-/* ports_inside.h -- what the files of the list of ports share: ports.c the list and the choice, ports_usb.c the table of
- * known devices. Nobody else includes it. */
+/* ports_inside.h -- what the files of the list of ports share: ports.c the list and the choice, ports_usb.c the table
+ * of known devices. Nobody else includes it. */
 #pragma once
 
 #include "radio/ports.h"

@@ -1,9 +1,10 @@
 /* ports_usb.c -- what is behind a USB serial port, as far as its ids and its name tell.
  *
- * A few sticks have USB ids of their own. Most are a bridge chip (FTDI, Silicon Labs, WCH) that is found in printers and
- * Arduinos too, told apart only by the product text that the maker wrote into it. So a row is ids and, mostly, a part of
- * that text; the first row that fits counts, narrow rows before wide ones. What no row knows is `unknown`: any driver may
- * be right for it, and only a person can say so. XBee carriers are of that kind, unless they name themselves. */
+ * A few sticks have USB ids of their own. Most are a bridge chip (FTDI, Silicon Labs, WCH) that is found in printers
+ * and Arduinos too, told apart only by the product text that the maker wrote into it. So a row is ids and, mostly, a
+ * part of that text; the first row that fits counts, narrow rows before wide ones. What no row knows is `unknown`: any
+ * driver may be right for it, and only a person can say so. XBee carriers are of that kind, unless they name
+ * themselves. */
 #include "radio/ports_inside.h"
 
 enum {

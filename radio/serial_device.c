@@ -8,7 +8,8 @@
  * libserialport, over a descriptor of its own. What it does not take (pseudo-terminals, which have neither an entry
  * in /sys nor modem lines; devices that a container got without their /sys) is set up by termios.
  *
- * TIOCEXCL keeps out programs that know no locks, such as a modem manager. HUPCL is cleared, so that closing does not
+ * TIOCEXCL keeps out programs that know no locks, such as a modem manager. Not on a pseudo-terminal: there it would
+ * outlive a gateway that is killed, for as long as the other end is open. HUPCL is cleared, so that closing does not
  * drop DTR and with it reset the device; that opening raises DTR and RTS is the kernel's way and cannot be helped.
  * VMIN is 1, so that a read of 0 octets can only mean "unplugged". */
 #include "radio/serial_inside.h"
@@ -72,56 +73,54 @@ static int open_by_library(const char *real, struct serial_device *d)
     if (error == 0)
         error = errno_of(sp_get_port_handle(d->port, &d->fd));
     if (error != 0) {
+        (void)sp_close(d->port);
         sp_free_port(d->port);
         d->port = NULL;
     }
     return error;
 }
 
-static struct serial_trouble set_up_by_library(struct sp_port *port, const struct serial_line *line)
+static struct serial_trouble set_up_by_library(struct sp_port *port, uint32_t baud)
 {
-    static const enum sp_flowcontrol flows[] = {
-        [FLOW_NONE] = SP_FLOWCONTROL_NONE, [FLOW_RTSCTS] = SP_FLOWCONTROL_RTSCTS, [FLOW_XONXOFF] = SP_FLOWCONTROL_XONXOFF
-    };
     if (sp_set_bits(port, 8) != SP_OK || sp_set_parity(port, SP_PARITY_NONE) != SP_OK ||
-        sp_set_stopbits(port, 1) != SP_OK || sp_set_flowcontrol(port, flows[line->flow]) != SP_OK)
+        sp_set_stopbits(port, 1) != SP_OK)
         return trouble(SERIAL_FAILED, sp_last_error_code());
-    if (sp_set_baudrate(port, (int)line->baud) != SP_OK)
-        return trouble(SERIAL_NO_SPEED, (int)line->baud);
+    if (sp_set_baudrate(port, (int)baud) != SP_OK)
+        return trouble(SERIAL_NO_SPEED, (int)baud);
     return trouble(SERIAL_FINE, 0);
 }
 
 /* ---- set up by termios ---- */
 
-static struct serial_trouble set_up_by_hand(int fd, const struct serial_line *line)
+static struct serial_trouble set_up_by_hand(int fd, uint32_t baud)
 {
     struct termios t;
     if (tcgetattr(fd, &t) < 0)
         return trouble(SERIAL_FAILED, errno);
     cfmakeraw(&t);
-    t.c_cflag &= ~(tcflag_t)(CSTOPB | CRTSCTS);
-    t.c_cflag |= CLOCAL | CREAD | (line->flow == FLOW_RTSCTS ? CRTSCTS : 0);
-    t.c_iflag &= ~(tcflag_t)(IXOFF | IXANY);
-    t.c_iflag |= line->flow == FLOW_XONXOFF ? IXON | IXOFF : 0;
-    if (cfsetspeed(&t, line->baud) < 0)
-        return trouble(SERIAL_NO_SPEED, (int)line->baud);
-    if (tcsetattr(fd, TCSANOW, &t) < 0)
-        return trouble(SERIAL_FAILED, errno);
-    return trouble(SERIAL_FINE, 0);
+    t.c_cflag &= ~(tcflag_t)CSTOPB;
+    t.c_cflag |= CLOCAL | CREAD;
+    if (cfsetspeed(&t, baud) < 0)
+        return trouble(SERIAL_NO_SPEED, (int)baud);
+    return tcsetattr(fd, TCSANOW, &t) < 0 ? trouble(SERIAL_FAILED, errno) : trouble(SERIAL_FINE, 0);
 }
 
 /* ---- both ---- */
 
-static struct serial_trouble finish(int fd)
+/* Flow control, too: libserialport 0.1.1 puts RTS/CTS into the wrong word, and reports success. */
+static struct serial_trouble finish(int fd, enum config_flow flow)
 {
     struct termios t;
     if (tcgetattr(fd, &t) < 0)
         return trouble(SERIAL_FAILED, errno);
-    t.c_cflag &= ~(tcflag_t)HUPCL;
+    t.c_cflag &= ~(tcflag_t)(HUPCL | CRTSCTS);
+    t.c_cflag |= flow == FLOW_RTSCTS ? CRTSCTS : 0;
+    t.c_iflag &= ~(tcflag_t)(IXON | IXOFF | IXANY);
+    t.c_iflag |= flow == FLOW_XONXOFF ? IXON | IXOFF : 0;
     t.c_cc[VMIN] = 1;
     t.c_cc[VTIME] = 0;
     if (tcsetattr(fd, TCSANOW, &t) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
-        ioctl(fd, TIOCEXCL) < 0 || tcflush(fd, TCIOFLUSH) < 0)
+        tcflush(fd, TCIOFLUSH) < 0)
         return trouble(SERIAL_FAILED, errno);
     return trouble(SERIAL_FINE, 0);
 }
@@ -137,17 +136,19 @@ static bool is_pseudo_terminal(const char *real)
 static struct serial_trouble set_up(const struct serial_line *line, const char *real,
                                     struct serial_device *d)
 {
-    const int error = is_pseudo_terminal(real) ? ENOTTY : open_by_library(real, d);
-    struct serial_trouble t = { SERIAL_FINE };
-    if (error == 0) {
-        t = set_up_by_library(d->port, line);
-    } else if (error == ENOTTY) {
-        d->fd = d->lock;
-        t = set_up_by_hand(d->fd, line);
-    } else {
+    const bool pseudo = is_pseudo_terminal(real);
+    const int error = pseudo ? ENOTTY : open_by_library(real, d);
+    if (error != 0 && error != ENOTTY)
         return trouble_of_errno(error);
-    }
-    return t.cause == SERIAL_FINE ? finish(d->fd) : t;
+    if (error == ENOTTY)
+        d->fd = d->lock;
+    struct serial_trouble t =
+        d->port ? set_up_by_library(d->port, line->baud) : set_up_by_hand(d->fd, line->baud);
+    if (t.cause == SERIAL_FINE)
+        t = finish(d->fd, line->flow);
+    if (t.cause == SERIAL_FINE && !pseudo && ioctl(d->fd, TIOCEXCL, NULL) < 0)
+        t = trouble(SERIAL_FAILED, errno);
+    return t;
 }
 
 /* A descriptor that has the lock. */
@@ -161,8 +162,8 @@ static struct serial_trouble take(const char *real, int *fd)
     *fd = open(real, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (*fd < 0)
         return trouble_of_errno(errno);
-    if (!isatty(*fd))
-        return trouble(SERIAL_NO_TTY, 0);
+    if (!isatty(*fd)) /* EIO: the kernel has a place for such a port, but the machine has none */
+        return errno == EIO ? trouble(SERIAL_FAILED, EIO) : trouble(SERIAL_NO_TTY, 0);
     return flock(*fd, LOCK_EX | LOCK_NB) < 0 ? trouble_of_errno(errno) : trouble(SERIAL_FINE, 0);
 }
 
@@ -182,9 +183,12 @@ struct serial_trouble serial_device_open(const struct serial_line *line, const c
 
 void serial_device_close(struct serial_device *d, bool drain)
 {
+    /* Or closing may take the kernel 30 s, when the peer takes nothing. */
     if (d->fd >= 0 && !drain)
-        (void)tcflush(d->fd,
-                      TCOFLUSH); /* or the kernel waits up to 30 s for a peer that takes nothing */
+        (void)tcflush(d->fd, TCOFLUSH);
+    /* Whoever has it open beside us must not keep others out. */
+    if (d->fd >= 0)
+        (void)ioctl(d->fd, TIOCNXCL, NULL);
     if (d->port) {
         sp_close(d->port);
         sp_free_port(d->port);

@@ -1,5 +1,5 @@
-/* serial_scene.h -- a serial line and what stands at its other end: pseudo-terminals, behind a symlink that can be pointed
- * elsewhere, or a listener on loopback.
+/* serial_scene.h -- a serial line and what stands at its other end: pseudo-terminals, behind a symlink that can be
+ * pointed elsewhere, or a listener on loopback.
  *
  * Nobody waits: the clock is the program's own (clock_gettime below is the one that libevent finds), and the test turns
  * it. Standard error goes into a file that the scene reads: what an operator sees is part of what is tested. */
@@ -50,7 +50,8 @@ static struct {
 
 /* ---- the files of this machine ---- */
 
-/* The one that the libraries find, too. */
+/* The one that the libraries find, too. Glibc's names for the parameters are reserved ones. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int open(const char *path, int flags, ...)
 {
     va_list rest;
@@ -64,6 +65,7 @@ int open(const char *path, int flags, ...)
 
 /* ---- the clock ---- */
 
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 int clock_gettime(clockid_t id, struct timespec *t)
 {
     const long result = syscall(SYS_clock_gettime, id, t);
@@ -241,6 +243,27 @@ static inline void peer_reads(int fd, const char *text)
     }
     assert_int_equal(len, strlen(text));
     assert_memory_equal(got, text, len);
+}
+
+/* ---- descriptors ---- */
+
+/* Calls `check` with each descriptor of ours that leads to the stick; returns how many there are. */
+static inline size_t each_descriptor(const char *path, void (*check)(int fd))
+{
+    char target[PATH_ROOM];
+    size_t found = 0;
+    DIR *fds = opendir("/proc/self/fd");
+    for (const struct dirent *e = readdir(fds); e; e = readdir(fds)) {
+        const ssize_t n = readlinkat(dirfd(fds), e->d_name, target, sizeof target - 1);
+        target[n > 0 ? n : 0] = '\0';
+        if (strncmp(target, path, strlen(path)) != 0)
+            continue;
+        found++;
+        if (check)
+            check((int)strtol(e->d_name, NULL, 10));
+    }
+    closedir(fds);
+    return found;
 }
 
 /* ---- the scene ---- */

@@ -74,10 +74,11 @@ static int option_of(int fd, int level, int name)
 /* The line's own socket is the one whose other end is `peer`. */
 static int socket_to(int peer)
 {
-    struct sockaddr_in want, name;
+    struct sockaddr_in want = { 0 }, name = { 0 };
+    socklen_t want_len = sizeof want;
+    assert_int_equal(getsockname(peer, (struct sockaddr *)&want, &want_len), 0);
     for (int fd = 3; fd < 64; fd++) {
-        socklen_t len = sizeof name, want_len = sizeof want;
-        getsockname(peer, (struct sockaddr *)&want, &want_len);
+        socklen_t len = sizeof name;
         if (getpeername(fd, (struct sockaddr *)&name, &len) == 0 && name.sin_port == want.sin_port)
             return fd;
     }

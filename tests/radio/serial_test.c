@@ -1,7 +1,5 @@
-/* serial_test.c -- the bytes of a serial line, its loss and its return, over pseudo-terminals. */
+/* serial_test.c -- the bytes of a serial line and how its port is set, over pseudo-terminals. */
 #include "tests/radio/serial_scene.h"
-
-#include <sys/ioctl.h>
 
 /* ---- to and fro ---- */
 
@@ -201,184 +199,18 @@ static void flow_control_is_as_set(void **state)
     close(other);
 }
 
-/* Calls `check` with each descriptor of ours that leads to the stick; returns how many there are. */
-static size_t each_descriptor(const char *path, void (*check)(int fd))
+static void is_not_inherited(int fd)
 {
-    char target[PATH_ROOM];
-    size_t found = 0;
-    DIR *fds = opendir("/proc/self/fd");
-    for (const struct dirent *e = readdir(fds); e; e = readdir(fds)) {
-        const ssize_t n = readlinkat(dirfd(fds), e->d_name, target, sizeof target - 1);
-        target[n > 0 ? n : 0] = '\0';
-        if (strncmp(target, path, strlen(path)) != 0)
-            continue;
-        found++;
-        if (check)
-            check((int)strtol(e->d_name, NULL, 10));
-    }
-    closedir(fds);
-    return found;
-}
-
-static void is_ours_alone(int fd)
-{
-    int exclusive = 0;
     assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
-    assert_int_equal(ioctl(fd, TIOCGEXCL, &exclusive), 0);
-    assert_int_equal(exclusive, 1);
 }
 
-static void the_descriptor_is_exclusive_and_not_inherited(void **state)
+static void the_one_descriptor_is_not_inherited(void **state)
 {
     (void)state;
     const int peer = stick();
     line_to(link_to(peer));
     line_opens();
-    assert_int_equal(each_descriptor(ptsname(peer), is_ours_alone), 1);
-    close(peer);
-}
-
-/* ---- lost and found ---- */
-
-/* A port that is gone is readable for ever: were it kept, the loop would spin. */
-static void an_unplugged_stick_is_lost_once_and_let_go(void **state)
-{
-    (void)state;
-    const int peer = stick();
-    line_to(link_to(peer));
-    line_opens();
-    serial_settled(scene.ear.line);
-    close(peer);
-    line_is_lost();
-    assert_int_equal(each_descriptor("/dev/pts/", NULL), 0);
-    time_passes(300000);
-    assert_int_equal(scene.ear.lost, 1);
-    is_said_once("is gone: unplugged? It is opened again as soon as it is back");
-    is_said_once("is not there: is it plugged in?"); /* since it lasts */
-    lines_are(3);
-}
-
-/* A symlink that leads elsewhere now, as udev makes it; the back-off is far from over. */
-static void a_stick_that_is_back_under_another_name_is_opened_at_once(void **state)
-{
-    (void)state;
-    const int first = stick();
-    line_to(link_to(first));
-    line_opens();
-    serial_settled(scene.ear.line);
-    close(first);
-    line_is_lost();
-    unlink(scene.link);
-    time_passes(60000);
-    assert_int_equal(scene.ear.opened, 1);
-    const int second = stick(), third = stick();
-    link_to(second);
-    const long long ahead = scene.ahead_ms;
-    line_opens();
-    assert_int_equal(scene.ahead_ms, ahead);
-    line_writes("again");
-    peer_reads(second, "again");
-    close(second);
-    line_is_lost();
-    link_to(third); /* replaced, without having been away */
-    line_opens();
-    assert_int_equal(scene.ear.opened, 3);
-    close(third);
-}
-
-static void folders_that_come_and_go_with_the_stick_are_watched(void **state)
-{
-    char folder[PATH_ROOM * 2], by_id[PATH_ROOM * 3], port[PATH_ROOM * 4];
-    (void)state;
-    snprintf(folder, sizeof folder, "%s/serial", scene.folder);
-    snprintf(by_id, sizeof by_id, "%s/by-id", folder);
-    snprintf(port, sizeof port, "%s/usb-X", by_id);
-    const int peer = stick();
-    line_to(port);
-    time_passes(100);
-    for (size_t round = 1; round <= 2; round++) {
-        assert_int_equal(mkdir(folder, 0755), 0);
-        turn_once();
-        assert_int_equal(mkdir(by_id, 0755), 0);
-        turn_once();
-        assert_int_equal(symlink(ptsname(peer), port), 0);
-        line_opens();
-        serial_reopen(scene.ear.line, NULL);
-        unlink(port);
-        rmdir(by_id);
-        rmdir(folder);
-        time_passes(100000);
-        assert_int_equal(scene.ear.opened, round);
-    }
-    close(peer);
-}
-
-static void the_back_off_grows_until_the_line_settles(void **state)
-{
-    static const int steps_s[] = { 1, 2, 5, 10, 30, 30 };
-    (void)state;
-    const int peer = stick();
-    line_to(link_to(peer));
-    line_opens();
-    for (size_t i = 0; i < 6; i++) {
-        serial_reopen(scene.ear.line, "it makes no sense");
-        time_passes(steps_s[i] * 1000 - 100);
-        assert_int_equal(scene.ear.opened, i + 1);
-        time_passes(200);
-        assert_int_equal(scene.ear.opened, i + 2);
-    }
-    serial_settled(scene.ear.line);
-    serial_reopen(scene.ear.line, NULL);
-    time_passes(1100);
-    assert_int_equal(scene.ear.opened, 8);
-    assert_int_equal(scene.ear.lost, 0);
-    is_said_once("it makes no sense; opening it again");
-    lines_are(2); /* and not that it was open, again and again */
-    close(peer);
-}
-
-static void close_and_reopen(struct serial *s)
-{
-    serial_set_baud(s, 9600);
-    serial_reopen(s, "wrong speed");
-}
-
-static void the_layer_above_may_reopen_from_within_its_events(void **state)
-{
-    (void)state;
-    const int peer = stick();
-    scene.ear.on_heard = close_and_reopen;
-    line_to(link_to(peer));
-    line_opens();
-    peer_writes(peer, "?");
-    line_hears("?");
-    assert_false(serial_is_open(scene.ear.line));
-    line_opens();
-    const struct termios t = settings_of(peer);
-    assert_int_equal(cfgetospeed(&t), B9600);
-    close(peer);
-}
-
-static void free_the_line(struct serial *s)
-{
-    serial_free(s);
-    scene.ear.line = NULL;
-}
-
-static void the_layer_above_may_free_the_line_from_within_its_events(void **state)
-{
-    (void)state;
-    const int peer = stick();
-    scene.ear.on_heard = free_the_line;
-    line_to(link_to(peer));
-    line_opens();
-    peer_writes(peer, "?");
-    line_hears("?");
-    assert_null(scene.ear.line);
-    scene.ear.on_opened = free_the_line;
-    line_to(link_to(peer));
-    until(&scene.ear.opened, 2);
-    assert_null(scene.ear.line);
+    assert_int_equal(each_descriptor(ptsname(peer), is_not_inherited), 1);
     close(peer);
 }
 
@@ -399,16 +231,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             the_port_is_raw_8n1_at_its_speed_and_closing_does_not_hang_up, begin, end),
         cmocka_unit_test_setup_teardown(flow_control_is_as_set, begin, end),
-        cmocka_unit_test_setup_teardown(the_descriptor_is_exclusive_and_not_inherited, begin, end),
-        cmocka_unit_test_setup_teardown(an_unplugged_stick_is_lost_once_and_let_go, begin, end),
-        cmocka_unit_test_setup_teardown(a_stick_that_is_back_under_another_name_is_opened_at_once,
-                                        begin, end),
-        cmocka_unit_test_setup_teardown(folders_that_come_and_go_with_the_stick_are_watched, begin,
-                                        end),
-        cmocka_unit_test_setup_teardown(the_back_off_grows_until_the_line_settles, begin, end),
-        cmocka_unit_test_setup_teardown(the_layer_above_may_reopen_from_within_its_events, begin, end),
-        cmocka_unit_test_setup_teardown(the_layer_above_may_free_the_line_from_within_its_events,
-                                        begin, end),
+        cmocka_unit_test_setup_teardown(the_one_descriptor_is_not_inherited, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
