@@ -12,6 +12,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PROGRAM "radio-sim"
@@ -121,10 +122,17 @@ static void on_input(evutil_socket_t fd, short what, void *context)
         event_del(p->input);
 }
 
-/* A file cannot be waited for; it is there at once. */
+/* A file cannot be waited for, and neither can the null device: what they have is there at once. */
+static bool input_can_wait(void)
+{
+    struct stat s;
+    return fstat(STDIN_FILENO, &s) == 0 && !S_ISREG(s.st_mode) &&
+           (!S_ISCHR(s.st_mode) || isatty(STDIN_FILENO));
+}
+
 static void listen_to_input(struct program *p)
 {
-    if (event_add(p->input, NULL) == 0)
+    if (input_can_wait() && event_add(p->input, NULL) == 0)
         return;
     while (take_input(p))
         continue;

@@ -17,7 +17,7 @@ enum { FRAME_ROOM = 4096, PASSES = 64, FIRST_BROADCAST = 0xFFF8 };
 
 /* ---- two clocks ---------------------------------------------------------------------------------------------------- */
 
-static void look_at_clock(struct sim_scene *s)
+void sim_scene_look(struct sim_scene *s)
 {
     uint64_t ns = sim_clock_ns();
     s->real = ns / NS_PER_MS;
@@ -37,11 +37,6 @@ static uint64_t simulated_due(const struct sim_scene *s, msec at)
     if (at == MSEC_NEVER || s->stopped)
         return UINT64_MAX;
     return s->start_ns + (at * NS_PER_MS + speed - 1) / speed;
-}
-
-msec sim_scene_age(const struct sim_scene *s)
-{
-    return s->simulated;
 }
 
 /* ---- what the stick asks for --------------------------------------------------------------------------------------- */
@@ -225,7 +220,7 @@ static void arm(struct sim_scene *s)
 void sim_scene_turn(struct sim_scene *s)
 {
     unsigned passes = 0;
-    look_at_clock(s);
+    sim_scene_look(s);
     do
         ask_all(s);
     while (anything_due(s) && ++passes < PASSES);
@@ -238,7 +233,7 @@ void sim_scene_turn(struct sim_scene *s)
 static void line_heard(void *context, struct span bytes)
 {
     struct sim_scene *s = context;
-    look_at_clock(s);
+    sim_scene_look(s);
     s->from_host.octets += bytes.len;
     s->settings.family->hear(s->stick, bytes, s->real);
     sim_scene_turn(s);

@@ -40,7 +40,5 @@ bool sim_scene_say(struct sim_scene *s, size_t node, struct span frame);
 bool sim_scene_finished(const struct sim_scene *s);
 bool sim_scene_drained(const struct sim_scene *s); /* nothing is on the line any more */
 void sim_scene_stop(struct sim_scene *s);          /* nodes and air stand still; the line goes on */
-msec sim_scene_age(const struct sim_scene *s);     /* simulated time since the beginning */
-
 /* The sum as one line, without its end: "summary nodes=3 connected=3 ...". Returns `line`. */
-const char *sim_scene_summary(const struct sim_scene *s, char *line, size_t room);
+const char *sim_scene_summary(struct sim_scene *s, char *line, size_t room);

@@ -37,6 +37,8 @@ static inline bool powered(const struct sim_scene *s)
     return sim_line_plugged(s->line);
 }
 
+void sim_scene_look(struct sim_scene *s); /* at the clock */
+
 /* Asks all until nothing is due, and arms the timer. */
 void sim_scene_turn(struct sim_scene *s);
 

@@ -181,9 +181,10 @@ static uint64_t cpu_ms(void)
            (uint64_t)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1000;
 }
 
-const char *sim_scene_summary(const struct sim_scene *s, char *line, size_t room)
+const char *sim_scene_summary(struct sim_scene *s, char *line, size_t room)
 {
     struct sim_tally t;
+    sim_scene_look(s);
     sim_nodes_tally(s->nodes, s->simulated, &t);
     const struct sim_counts *c = &t.counts;
     snprintf(line, room,
