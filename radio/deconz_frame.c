@@ -80,7 +80,7 @@ void deconz_write(const struct deconz_frame *f, struct writer *w)
     slip_write_end(w);
 }
 
-/* ---- small bodies ------------------------------------------------------------------------------------------------- */
+/* ---- small bodies ----------------------------------------------------------------------------------------------- */
 
 bool deconz_payload(struct span body, struct span *out)
 {
@@ -196,7 +196,7 @@ static void write_endpoint(const struct deconz_address *a, uint8_t endpoint, str
         write_u8(w, endpoint);
 }
 
-/* ---- requests, confirms, indications ------------------------------------------------------------------------------ */
+/* ---- requests, confirms, indications ---------------------------------------------------------------------------- */
 
 /* The length of a payload that is written in pieces: room for it, and later the number. */
 struct length {
@@ -331,7 +331,7 @@ bool deconz_read_poll(struct span body, struct deconz_address *from)
     return true;
 }
 
-/* ---- what they are called ------------------------------------------------------------------------------------------ */
+/* ---- what they are called --------------------------------------------------------------------------------------- */
 
 void deconz_write_descriptor(uint8_t endpoint, uint16_t profile, uint16_t cluster, struct writer *w)
 {

@@ -93,7 +93,7 @@ uint32_t deconz_damaged(const struct deconz_reader *r);
 /* The whole frame, with SLIP and check sum. */
 void deconz_write(const struct deconz_frame *f, struct writer *w);
 
-/* ---- bodies: read ones are false when the body is not that of the command, and *out is untouched ---- */
+/* ---- bodies: read ones are false when the body is not that of the command, and *out is untouched ---------------- */
 
 /* The payload behind its length. */
 bool deconz_payload(struct span body, struct span *out);

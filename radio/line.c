@@ -287,7 +287,7 @@ static void line_flush(struct radio *r)
     (void)r; /* serial.c writes as soon as it may */
 }
 
-/* ---- addresses --------------------------------------------------------------------------------------------------- */
+/* ---- addresses -------------------------------------------------------------------------------------------------- */
 
 static bool line_same_host(const struct address *a, const struct address *b)
 {

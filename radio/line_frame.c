@@ -35,7 +35,7 @@ uint16_t line_crc(struct span bytes)
     return crc;
 }
 
-/* ---- the Length, and what follows a forwarder's header -------------------------------------------------------------- */
+/* ---- the Length, and what follows a forwarder's header ---------------------------------------------------------- */
 
 /* Octets of the message at the reader, whose first octets are held; 0: more of them are needed; NO_FRAME: it is none.
  * *header: it is a forwarder's header, and a message must follow it. */
@@ -228,7 +228,7 @@ void line_write(enum config_framing framing, struct span frame, struct writer *w
     slip_write_end(w);
 }
 
-/* ---- a line that never makes sense ---------------------------------------------------------------------------------- */
+/* ---- a line that never makes sense ------------------------------------------------------------------------------ */
 
 static bool has_end(struct span heard)
 {

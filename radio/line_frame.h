@@ -29,7 +29,8 @@ static inline size_t line_reader_room(size_t max)
 /* `held` has line_reader_room(max) octets and outlives the reader. */
 void line_reader_init(struct line_reader *r, enum config_framing framing, uint8_t *held, size_t max);
 
-/* Takes octets off the front of *bytes until a frame ends. False: they are used up. *frame lives until the next call. */
+/* Takes octets off the front of *bytes until a frame ends. False: they are used up. *frame lives until the next
+ * call. */
 MUST_CHECK bool line_reader_next(struct line_reader *r, struct span *bytes, struct span *frame);
 
 /* Frames that came to nothing so far. */

@@ -4,8 +4,8 @@
  * ENDs in a row are no frame at all. RFC 1055 leaves an escape that is none to the receiver; here it spoils the frame:
  * both users have only short frames and a layer above that repeats them, and a guess would be handed up as truth.
  *
- * The octets of a frame go into a block of the caller's. A frame that outgrows it is let go by, which also bounds what a line of pure
- * noise can cost. Check sums are the business of those who put them there. */
+ * The octets of a frame go into a block of the caller's. A frame that outgrows it is let go by, which also bounds what
+ * a line of pure noise can cost. Check sums are the business of those who put them there. */
 #include "radio/slip.h"
 
 void slip_reader_init(struct slip_reader *r, uint8_t *held, size_t room)

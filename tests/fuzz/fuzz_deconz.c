@@ -1,4 +1,4 @@
-/* fuzz_deconz.c -- any bytes from a deCONZ stick, in any split: what decodes encodes back, and a good frame is found. */
+/* fuzz_deconz.c -- any bytes from a deCONZ stick, in any split: what decodes encodes back, a good frame is found. */
 #include "tests/fuzz/fuzz.h"
 
 #include "radio/deconz_frame.h"

@@ -41,7 +41,7 @@ static struct span written(const struct deconz_frame *f, uint8_t room[ROOM])
     return span_of(room, ROOM - w.left);
 }
 
-/* ---- what a row says ---- */
+/* ---- what a row says -------------------------------------------------------------------------------------------- */
 
 static void number_is(const struct vector_row *row, const char *key, uint64_t have)
 {
@@ -194,7 +194,7 @@ static void frame_holds(const struct vector_row *row, const struct deconz_frame 
     body_holds(row, f);
 }
 
-/* ---- every row, in every split ---- */
+/* ---- every row, in every split ---------------------------------------------------------------------------------- */
 
 static void a_good_frame_is_taken_behind_it(void)
 {
@@ -227,7 +227,7 @@ static void the_row_holds(void **state)
     } while (vector_next_split(row->bytes, &split));
 }
 
-/* ---- what no vector shows ---- */
+/* ---- what no vector shows --------------------------------------------------------------------------------------- */
 
 static void every_shorter_body_is_refused(void **state)
 {

@@ -51,7 +51,7 @@ static void counts_are(uint32_t good, uint32_t damaged, uint32_t oversize)
     assert_int_equal(line_reader_oversize(&line.reader), oversize);
 }
 
-/* ---- the vectors ------------------------------------------------------------------------------------------------- */
+/* ---- the vectors ------------------------------------------------------------------------------------------------ */
 
 static const struct framing_of_row {
     const char *id;
@@ -138,7 +138,7 @@ static void the_row_holds(void **state)
     } while (vector_next_split(row->bytes, &split));
 }
 
-/* ---- raw --------------------------------------------------------------------------------------------------------- */
+/* ---- raw -------------------------------------------------------------------------------------------------------- */
 
 static void a_forwarded_message_is_one_frame_with_its_header(void **state)
 {
@@ -211,7 +211,7 @@ static void silence_between_frames_means_nothing(void **state)
     counts_are(1, 0, 0);
 }
 
-/* ---- SLIP -------------------------------------------------------------------------------------------------------- */
+/* ---- SLIP ------------------------------------------------------------------------------------------------------- */
 
 static void silence_in_a_slip_frame_means_nothing(void **state)
 {
@@ -251,7 +251,7 @@ static void slip_with_a_crc_alone_is_damage(void **state)
     counts_are(0, 2, 0);
 }
 
-/* ---- causes ------------------------------------------------------------------------------------------------------ */
+/* ---- causes ----------------------------------------------------------------------------------------------------- */
 
 static void cause_is(enum config_framing framing, const char *hex, const char *part)
 {

@@ -1,0 +1,151 @@
+/* deconz_network.c -- is the network in a deCONZ stick the one that the settings want?
+ *
+ * A stick with a network that fits is used as it is; one without gets one where the settings allow it. A network that
+ * differs is left alone: nodes live in it, and a person must say that they may be lost. The refusal shows both values
+ * of everything that differs, but never a key.
+ *
+ * A stick whose parameters look like a network has one, even while it is offline. After a network was made everything
+ * is read again and compared, and a stick that did not take it is refused rather than tried for ever. */
+#include "radio/deconz_inside.h"
+
+#include <stdio.h>
+
+enum {
+    CHANNEL_FIRST = 11,
+    CHANNEL_LAST = 26,
+    CHANNEL_USUAL = 15,
+    NO_PAN = 0xFFFF,
+    ANY_PAN_MAX = 0x3FFE,
+    PAYLOAD = 127,         /* more goes only in fragments; unverified on hardware */
+    BROADCAST_PAYLOAD = 82 /* one frame in the air, secured */
+};
+
+static bool is_channel(uint8_t channel)
+{
+    return channel >= CHANNEL_FIRST && channel <= CHANNEL_LAST;
+}
+
+/* In use, or else the only one that it would use; 0: it does not say. */
+static uint8_t channel_of(const struct deconz_found *f)
+{
+    if (is_channel(f->channel))
+        return f->channel;
+    for (uint8_t channel = CHANNEL_FIRST; channel <= CHANNEL_LAST; channel++)
+        if (f->mask == UINT32_C(1) << channel)
+            return channel;
+    return 0;
+}
+
+static uint64_t extended_of(const struct deconz_found *f)
+{
+    return f->extended ? f->extended : f->wanted_extended;
+}
+
+/* In doubt it has one: it would be lost otherwise. */
+static bool has_network(const struct deconz *d)
+{
+    const uint64_t extended = extended_of(&d->found);
+    return deconz_network(d) == DECONZ_CONNECTED ||
+           (d->found.pan != NO_PAN && extended != 0 && extended != UINT64_MAX);
+}
+
+/* Where settings and stick differ, as "what stick/settings, ..."; "" = they do not. */
+static void differences(struct deconz *d, char *line, size_t room)
+{
+    const struct config_radio *s = d->c.settings;
+    const struct deconz_found *f = &d->found;
+    const uint8_t channel = channel_of(f);
+    uint8_t key[DECONZ_KEY_LEN];
+    size_t n = 0;
+    line[0] = '\0';
+    if (s->channel && channel && s->channel != channel)
+        n += (size_t)snprintf(line + n, room - n, "channel %u/%u, ", channel, s->channel);
+    if (s->pan_id && s->pan_id != f->pan)
+        n += (size_t)snprintf(line + n, room - n, "PAN %04x/%04x, ", f->pan, s->pan_id);
+    if (s->extended_pan_id && s->extended_pan_id != extended_of(f))
+        n += (size_t)snprintf(line + n, room - n, "extended PAN %016llx/%016llx, ",
+                              (unsigned long long)extended_of(f),
+                              (unsigned long long)s->extended_pan_id);
+    if (f->has_key && d->c.events->key(d->c.events->context, false, key) &&
+        memcmp(key, f->key, DECONZ_KEY_LEN) != 0)
+        n += (size_t)snprintf(line + n, room - n, "network key, ");
+    if (f->no_coordinator)
+        n += (size_t)snprintf(line + n, room - n, "router, ");
+    if (n > 0)
+        line[n - 2] = '\0';
+}
+
+static uint16_t any_pan(struct deconz *d)
+{
+    return (uint16_t)(1 + coordinator_random(&d->c) % ANY_PAN_MAX);
+}
+
+/* What the settings leave open is kept from the network that is there. */
+static void form_it(struct deconz *d, msec now)
+{
+    const struct config_radio *s = d->c.settings;
+    const struct deconz_found *f = &d->found;
+    const bool had = has_network(d);
+    struct deconz_plan *p = &d->plan;
+    if (!d->c.events->key(d->c.events->context, true, p->key)) {
+        coordinator_enter(&d->c, COORDINATOR_REFUSED, "no network is made without a network key");
+        return;
+    }
+    p->channel = s->channel ? s->channel : had && channel_of(f) ? channel_of(f) : CHANNEL_USUAL;
+    p->extended = s->extended_pan_id ? s->extended_pan_id : had ? extended_of(f) : f->mac;
+    p->pan = s->pan_id ? s->pan_id : had ? f->pan : any_pan(d);
+    d->formed = true;
+    coordinator_log(&d->c, LEVEL_INFO, "making a network: channel %u, PAN 0x%04x", p->channel,
+                    p->pan);
+    deconz_run(d, DECONZ_FORM, now);
+}
+
+void deconz_decide(struct deconz *d, msec now)
+{
+    const enum config_form allowed = d->c.settings->form;
+    const bool has = has_network(d);
+    char line[COORDINATOR_TEXT];
+    differences(d, line, sizeof line);
+    if (!has && allowed == FORM_NEVER)
+        coordinator_enter(&d->c, COORDINATOR_REFUSED,
+                          "the stick has no network, and form: never forbids to make one");
+    else if ((!has || (line[0] && allowed == FORM_REPLACE)) && !d->formed)
+        form_it(d, now);
+    else if (!has || line[0])
+        coordinator_enter(&d->c, COORDINATOR_REFUSED, "stick/settings differ: %s; set them alike%s",
+                          has ? line : "no network", d->formed ? "" : " or form: replace");
+    else
+        deconz_run(d, deconz_network(d) == DECONZ_CONNECTED ? DECONZ_SETTLE : DECONZ_CONNECT, now);
+}
+
+/* ---- up --------------------------------------------------------------------------------------------------------- */
+
+static void fill_in_info(struct deconz *d)
+{
+    const uint16_t most = d->c.settings->max_message;
+    struct coordinator_info *i = &d->c.info;
+    snprintf(i->firmware, sizeof i->firmware, "%s, firmware 0x%08x",
+             deconz_platform(d->found.version), (unsigned)d->found.version);
+    i->eui64 = d->found.mac;
+    i->extended_pan_id = extended_of(&d->found);
+    i->pan_id = d->found.pan;
+    i->channel = channel_of(&d->found);
+    i->payload_limit = most && most < PAYLOAD ? most : PAYLOAD;
+    i->broadcast_limit = most && most < BROADCAST_PAYLOAD ? most : BROADCAST_PAYLOAD;
+    i->window = DECONZ_WINDOW;
+}
+
+void deconz_settled(struct deconz *d, msec now)
+{
+    if (deconz_network(d) != DECONZ_CONNECTED) {
+        deconz_run(d, DECONZ_CONNECT, now);
+        return;
+    }
+    if (!d->found.has_endpoint)
+        coordinator_log(&d->c, LEVEL_WARN,
+                        "the stick did not take endpoint 0x%02x; it may not hear nodes that send to it",
+                        d->c.settings->endpoint);
+    d->program = DECONZ_RUN;
+    fill_in_info(d);
+    coordinator_enter(&d->c, COORDINATOR_UP, "%s", "");
+}
