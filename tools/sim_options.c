@@ -23,11 +23,11 @@ struct raw {
 };
 
 static const char examples[] =
-    "  radio-sim --driver xbee --port /tmp/stick --nodes 3 --interval 5000\n"
-    "  radio-sim --driver znp --port /tmp/stick --nodes 20 --messages 10 --qos 1 --loss 5\n"
+    "  radio-sim --driver xbee --port ./stick --nodes 3 --interval 5000\n"
+    "  radio-sim --driver znp --port ./stick --nodes 20 --messages 10 --qos 1 --loss 5\n"
     "  radio-sim --driver ezsp --listen 127.0.0.1:6638 --nodes 3\n"
-    "  radio-sim --driver deconz --port /tmp/stick --nodes 500 --sleepy 20 --speed 20 --duration 600\n"
-    "  radio-sim --driver xbee --port /tmp/stick --nodes 3 --fault checksum:50 --fault split:1\n"
+    "  radio-sim --driver deconz --port ./stick --nodes 500 --sleepy 20 --speed 20 --duration 600\n"
+    "  radio-sim --driver xbee --port ./stick --nodes 3 --fault checksum:50 --fault split:1\n"
     "\nCommands on standard input, each answered by one line:\n"
     "  checksum no-status split join quiet reset     a fault, the next time; with :EVERY, again and again\n"
     "  unplug, replug, noise OCTETS, rejoin NODE, twin NODE CLIENT-ID, say NODE HEX, status\n";
