@@ -238,12 +238,6 @@ static void restarted(struct znp *z, const struct znp_message *m, msec now)
     znp_start_begin(z, now);
 }
 
-/* While it is woken, a restart is what we want. */
-static bool is_waking(const struct znp *z)
-{
-    return z->up.step >= ZNP_WAKE && z->up.step <= ZNP_LINES_FREE;
-}
-
 static void stopped(struct znp *z, msec now)
 {
     lose_flights(z, COORDINATOR_DOWN, "the stick stopped its network");
@@ -258,9 +252,6 @@ void znp_start_event(struct znp *z, const struct znp_message *m, msec now)
         z->device_state = m->state;
     if (row && row->awaits == m->command) {
         enter(z, row->take(z, m), now);
-    } else if (m->command == ZNP_WAS_RESET && is_waking(z)) {
-        znp_request_forget(z);
-        enter(z, ZNP_WAKE, now);
     } else if (m->command == ZNP_WAS_RESET && z->c.state != COORDINATOR_REFUSED) {
         restarted(z, m, now);
     } else if (m->command == ZNP_STATE && z->c.state == COORDINATOR_UP &&

@@ -23,7 +23,7 @@ struct scene {
     uint8_t product, state; /* state 9: the network runs */
     bool formed;
     uint8_t channel;
-    uint16_t pan_id;
+    uint16_t pan_id, told_pan_id;
     uint64_t extended_pan_id;
     uint8_t key[16];
     bool deaf, registered, knows_no_delete, hides_key, has_no_items, picks_other_pan, old_info;
@@ -104,7 +104,7 @@ static inline void stores(struct scene *x, const struct znp_message *m)
     memcpy(x->values[x->item_count++], m->data.at, m->data.len);
     struct reader r = reader_of(m->data);
     if (m->item == 0x0083)
-        x->pan_id = read_le16(&r);
+        x->pan_id = x->told_pan_id = read_le16(&r);
     if (m->item == 0x002D)
         x->extended_pan_id = read_le64(&r);
     if (m->item == 0x0084)
@@ -129,7 +129,7 @@ static inline void shows(struct scene *x, const struct znp_message *m)
         memcpy(room + 1, x->key, 16);
         a.data = span_of(room, 17);
     } else if (m->item == 0x0083) {
-        write_le16(&w, x->pan_id);
+        write_le16(&w, x->told_pan_id);
         a.data = span_of(room, 2);
     } else {
         a.status = 2;
@@ -266,7 +266,7 @@ static inline void scene_open(struct scene *x)
     stage_open(&x->s, &znp_family);
     x->product = 1;
     x->channel = STICK_CHANNEL;
-    x->pan_id = STICK_PAN;
+    x->pan_id = x->told_pan_id = STICK_PAN;
     x->extended_pan_id = STICK_XPAN;
     memset(x->key, 0xAA, sizeof x->key);
 }

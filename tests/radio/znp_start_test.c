@@ -267,6 +267,17 @@ static void a_pan_id_in_use_nearby_is_reported(void **state)
     assert_true(was_logged(x, "PAN id 0x2345 is in use nearby: the stick took 0x2346"));
 }
 
+static void a_network_that_took_another_pan_id_is_the_right_one_later(void **state)
+{
+    struct scene *x = *state;
+    x->formed = true;
+    x->told_pan_id = STICK_PAN - 1;
+    x->s.settings.pan_id = STICK_PAN - 1;
+    scene_start(x);
+    state_is(x, COORDINATOR_UP, "");
+    assert_int_equal(x->s.c->info.pan_id, STICK_PAN);
+}
+
 static void a_stick_that_never_forms_is_given_up(void **state)
 {
     struct scene *x = *state;
@@ -302,6 +313,7 @@ int main(void)
         SCENE(another_network_is_replaced_when_the_settings_say_so),
         SCENE(the_right_network_is_not_replaced),
         SCENE(a_pan_id_in_use_nearby_is_reported),
+        SCENE(a_network_that_took_another_pan_id_is_the_right_one_later),
         SCENE(a_stick_that_never_forms_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
