@@ -68,11 +68,13 @@ static enum sn_error subscribe(struct sim_node *n, msec now, struct sn_turn *t)
 
 static size_t write_payload(const struct sim_node *n, uint32_t sequence, char *room)
 {
-    int text = snprintf(room, SIM_NODE_FRAME, "%s %u ", n->name, (unsigned)sequence);
-    size_t len = (size_t)text > n->plan->size ? (size_t)text : n->plan->size;
+    size_t text = (size_t)snprintf(room, SIM_NODE_FRAME, "%s %u", n->name, (unsigned)sequence);
+    size_t len = text > n->plan->size ? text : n->plan->size;
     if (len > SIM_NODE_FRAME)
         len = SIM_NODE_FRAME;
-    memset(room + text, '.', len - (size_t)text);
+    memset(room + text, '.', len - text);
+    if (len > text)
+        room[text] = ' ';
     return len;
 }
 

@@ -186,6 +186,16 @@ static void a_node_that_gets_nowhere_for_a_minute_is_stuck(void **state)
     assert_int_equal(tally().stuck, 0);
 }
 
+static void a_payload_is_padded_only_when_there_is_something_to_pad(void **state)
+{
+    (void)state;
+    struct sim_nodes_settings p = usual();
+    p.plan.size = 11;
+    begin(&p);
+    pass(0);
+    assert_string_equal(s.payload, "node-0001 1");
+}
+
 static void long_payloads_have_exactly_their_size(void **state)
 {
     (void)state;
@@ -212,6 +222,7 @@ int main(void)
         SCENE(predefined_ids_need_no_registration),
         SCENE(a_node_says_what_it_is_told_to),
         SCENE(a_node_that_gets_nowhere_for_a_minute_is_stuck),
+        SCENE(a_payload_is_padded_only_when_there_is_something_to_pad),
         SCENE(long_payloads_have_exactly_their_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
