@@ -139,8 +139,10 @@ void xbee_start_refuse(struct xbee *x, const char *why, const char *remedy); /* 
 
 /* ---- xbee_network.c ---- */
 void xbee_network_decide(struct xbee *x, msec now); /* all facts are there */
-void xbee_network_await(struct xbee *x, msec now);  /* for a module that may be starting one */
-void xbee_network_take(struct xbee *x);             /* it is the right one, and set: up */
+/* A coordinator without network starts one by itself, and a module that was just switched on does not know yet. */
+bool xbee_network_may_start(const struct xbee *x);
+void xbee_network_await(struct xbee *x, msec now); /* for a module that may be starting one */
+void xbee_network_take(struct xbee *x);            /* it is the right one, and set: up */
 
 /* ---- xbee_send.c ---- */
 void xbee_send_unicast(struct coordinator *c, const struct unicast *u, msec now);

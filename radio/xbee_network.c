@@ -124,8 +124,7 @@ static void form_or_refuse(struct xbee *x, const char *why, msec now)
 
 /* ---- the decision ------------------------------------------------------------------------------------------- */
 
-/* A coordinator without network starts one by itself, and a module that was just switched on does not know yet. */
-static bool may_still_start(const struct xbee *x)
+bool xbee_network_may_start(const struct xbee *x)
 {
     const uint64_t association = x->facts[FACT_AI];
     return x->waits == 0 && association != 0 && (is_coordinator(x) || association == AI_INITIAL);
@@ -146,7 +145,7 @@ void xbee_network_decide(struct xbee *x, msec now)
         xbee_start_refuse(x, why, " (S2: 21xx, S2C: 40xx, XBee 3: 10xx)");
         return;
     }
-    if (may_still_start(x)) {
+    if (xbee_network_may_start(x)) {
         xbee_network_await(x, now);
         return;
     }

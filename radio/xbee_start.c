@@ -195,7 +195,7 @@ static void look_again(struct xbee *x, msec now)
         begin_anew(x, "", now);
     } else if (x->phase == XBEE_WATCHING) {
         x->wake = now + WATCH_POLL_MS;
-    } else if (now < x->patience) {
+    } else if (now < x->patience && xbee_network_may_start(x)) {
         x->wake = now + XBEE_AWAIT_POLL_MS;
     } else {
         x->waits++;
@@ -209,6 +209,7 @@ static void end_of_script(struct xbee *x, msec now)
         xbee_network_decide(x, now);
     } else if (x->phase == XBEE_FORMING) {
         x->formings++;
+        x->facts[FACT_CE] = 1;
         xbee_enter(x, XBEE_FORMED, now + XBEE_AWAIT_MS);
     } else if (x->phase == XBEE_SETTLING) {
         xbee_network_take(x);

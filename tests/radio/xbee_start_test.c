@@ -324,6 +324,17 @@ static void a_module_that_starts_by_itself_is_waited_for(void **state)
     assert_null(strstr(m->notes, "+"));
 }
 
+static void a_router_that_finds_no_network_is_blank(void **state)
+{
+    struct module *m = *state;
+    module_is_blank(m);
+    module_set(m, "AI", 0xFF);
+    module_start(m);
+    module_set(m, "AI", 0x21);
+    module_passes(m, 1000); /* it is not going to start one by itself */
+    assert_non_null(strstr(m->notes, "AC WR"));
+}
+
 static void a_router_that_was_just_switched_on_is_waited_for(void **state)
 {
     struct module *m = *state;
@@ -367,6 +378,7 @@ int main(void)
         SCENE(a_network_that_never_starts_is_refused),
         SCENE(a_value_that_the_module_refuses_ends_the_forming),
         SCENE(a_module_that_starts_by_itself_is_waited_for),
+        SCENE(a_router_that_finds_no_network_is_blank),
         SCENE(a_router_that_was_just_switched_on_is_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
