@@ -119,6 +119,7 @@ static void doubt(struct line *l)
     l->speed = (l->speed + 1) % (sizeof speeds / sizeof speeds[0]);
     set_up(l, false);
     serial_set_baud(l->serial, speeds[l->speed]);
+    serial_settled(l->serial); /* soon */
     serial_reopen(l->serial, NULL);
     begin(l);
 }
