@@ -142,7 +142,6 @@ static void hear_frame(struct line *l, struct span bytes)
         serial_settled(l->serial);
         if (l->told)
             log_info("radio %s: frames now, at %u baud", name_of(l), speed_of(l));
-        l->told = false;
     }
     l->events.heard(l->events.context, &from, &frame);
 }
@@ -190,6 +189,7 @@ static void on_lost(void *context)
 {
     struct line *l = context;
     begin(l);
+    l->told = false; /* what comes next may be another device */
     set_up(l, false);
 }
 

@@ -211,6 +211,14 @@ static void silence_between_frames_means_nothing(void **state)
     counts_are(1, 0, 0);
 }
 
+static void a_length_of_0_is_damage_at_once(void **state)
+{
+    (void)state;
+    begin_with(FRAMING_RAW, MAX);
+    hears("00");
+    counts_are(0, 1, 0);
+}
+
 /* ---- SLIP ------------------------------------------------------------------------------------------------------- */
 
 static void silence_in_a_slip_frame_means_nothing(void **state)
@@ -223,6 +231,16 @@ static void silence_in_a_slip_frame_means_nothing(void **state)
     hears("16c0");
     assert_int_equal(line.count, 1);
     counts_are(1, 0, 0);
+}
+
+static void an_escape_that_is_none_spoils_the_frame(void **state)
+{
+    (void)state;
+    begin_with(FRAMING_SLIP, MAX);
+    hears("c0 0318 db41 05 c0 0216 c0");
+    assert_int_equal(line.count, 1);
+    frame_is(0, "0216");
+    counts_are(1, 1, 0);
 }
 
 static void a_slip_frame_whose_length_is_not_its_own_is_damage(void **state)
@@ -283,6 +301,8 @@ int main(void)
         cmocka_unit_test(what_follows_an_oversize_frame_at_once_is_not_lost),
         cmocka_unit_test(a_frame_of_65535_octets_is_noise_until_silence),
         cmocka_unit_test(silence_between_frames_means_nothing),
+        cmocka_unit_test(a_length_of_0_is_damage_at_once),
+        cmocka_unit_test(an_escape_that_is_none_spoils_the_frame),
         cmocka_unit_test(silence_in_a_slip_frame_means_nothing),
         cmocka_unit_test(a_slip_frame_whose_length_is_not_its_own_is_damage),
         cmocka_unit_test(an_oversize_slip_frame_is_counted_as_that),

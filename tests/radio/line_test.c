@@ -305,6 +305,9 @@ static void a_line_of_nonsense_is_told_once_with_its_bytes_and_the_cause(void **
     assert_true(node.radio->up);
     node_writes("0216");
     frame_is(0, "0216");
+    nonsense(1);
+    is_said_once("no frames");
+    is_said_once("frames now, at 9600 baud");
 }
 
 static void a_line_that_made_sense_is_not_doubted_for_a_little_noise(void **state)
@@ -351,6 +354,7 @@ static void a_line_that_is_lost_says_so_and_comes_back(void **state)
 {
     (void)state;
     radio_opens(FRAMING_RAW);
+    nonsense(3);
     node_writes("0d0c62");
     close(node.master);
     until(&node.changed_count, 2);
@@ -365,6 +369,8 @@ static void a_line_that_is_lost_says_so_and_comes_back(void **state)
     node.slave = descriptor_of(node.settings.port);
     node_writes("0216"); /* nothing of the half frame is left */
     frame_is(0, "0216");
+    nonsense(4);
+    assert_int_equal(lines_with("no frames"), 2); /* once each time */
 }
 
 #define SCENE(test) cmocka_unit_test_setup_teardown(test, attach, detach)
