@@ -97,8 +97,11 @@ static void take_frame(struct znp *z, const struct znp_frame *f, msec now)
 static void take_frames(struct znp *z, msec now)
 {
     struct znp_frame f;
+    const uint32_t damaged = z->reader.damaged;
     while (!z->stopped && znp_reader_next(&z->reader, &f))
         take_frame(z, &f, now);
+    if (z->reader.damaged != damaged)
+        znp_request_damaged(z, now);
 }
 
 /* ---- the family --------------------------------------------------------------------------------------------------- */

@@ -74,14 +74,25 @@ static enum znp_step take_resume(struct znp *z, const struct znp_message *m)
     return ZNP_WAIT_RESUMED;
 }
 
-static enum znp_step take_state(struct znp *z, const struct znp_message *m)
+enum znp_step znp_step_take_state(struct znp *z, const struct znp_message *m)
 {
     (void)m;
     return z->device_state == ZNP_COORDINATOR_RUNS ? ZNP_INFORM : ZNP_STAY;
 }
 
+static enum znp_step take_check(struct znp *z, const struct znp_message *m)
+{
+    if (!znp_failed(m))
+        z->device_state = m->state;
+    if (z->device_state == ZNP_COORDINATOR_RUNS)
+        return ZNP_INFORM;
+    return z->up.formed ? ZNP_WAIT_FORMED : ZNP_WAIT_RESUMED;
+}
+
 static enum znp_step late_resumed(struct znp *z)
 {
+    if (++z->up.checks < RESUME_MS / ZNP_CHECK_MS)
+        return ZNP_CHECK;
     return znp_step_give_up(z, "the network did not resume in time");
 }
 
@@ -107,9 +118,10 @@ const struct znp_row znp_decide_rows[ZNP_STEPS] = {
     [ZNP_READ] = { ZNP_NV_READ, .ask = ask_read, .take = take_read },
     [ZNP_RESUME] = { ZNP_START, .wait_ms = ZNP_SLOW_ANSWER_MS, .ask = ask_start, .take = take_resume },
     [ZNP_WAIT_RESUMED] = { .awaits = ZNP_STATE,
-                           .wait_ms = RESUME_MS,
-                           .take = take_state,
+                           .wait_ms = ZNP_CHECK_MS,
+                           .take = znp_step_take_state,
                            .late = late_resumed },
+    [ZNP_CHECK] = { ZNP_DEVICE_INFO, .take = take_check },
     [ZNP_INFORM] = { ZNP_NETWORK_INFO, .take = take_info },
     [ZNP_SETTLE] = { .wait_ms = SETTLE_MS, .late = late_settle },
 };

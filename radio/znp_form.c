@@ -126,14 +126,10 @@ static enum znp_step take_form_old(struct znp *z, const struct znp_message *m)
     return no ? znp_step_give_up(z, "the stick cannot form a network") : ZNP_WAIT_FORMED;
 }
 
-static enum znp_step take_state(struct znp *z, const struct znp_message *m)
-{
-    (void)m;
-    return z->device_state == ZNP_COORDINATOR_RUNS ? ZNP_INFORM : ZNP_STAY;
-}
-
 static enum znp_step late_formed(struct znp *z)
 {
+    if (++z->up.checks < FORMED_MS / ZNP_CHECK_MS)
+        return ZNP_CHECK;
     return znp_step_give_up(
         z,
         "no network was formed in time; a USB 3 port nearby may disturb it: use an extension cable");
@@ -166,7 +162,7 @@ const struct znp_row znp_form_rows[ZNP_STEPS] = {
     [ZNP_FORM_OLD] = { ZNP_START, .wait_ms = ZNP_SLOW_ANSWER_MS, .ask = ask_start,
                        .take = take_form_old },
     [ZNP_WAIT_FORMED] = { .awaits = ZNP_STATE,
-                          .wait_ms = FORMED_MS,
-                          .take = take_state,
+                          .wait_ms = ZNP_CHECK_MS,
+                          .take = znp_step_take_state,
                           .late = late_formed },
 };

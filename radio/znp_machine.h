@@ -52,7 +52,8 @@ struct znp_line {
     size_t head, count;
     bool waits;
     bool resyncs; /* an answer did not come: until a ping is answered, all others are late ones */
-    uint8_t timeouts;
+    bool hurried; /* the answer seems to have come, damaged */
+    uint8_t impatience; /* grows with every answer that does not come, until one does */
     msec until;
 };
 
@@ -79,6 +80,7 @@ enum znp_step {
     ZNP_WAIT_FORMED,
     ZNP_RESUME,
     ZNP_WAIT_RESUMED,
+    ZNP_CHECK,
     ZNP_INFORM,
     ZNP_SETTLE,
     ZNP_REGISTER_ENDPOINT,
@@ -116,7 +118,7 @@ struct znp_bring_up {
     bool made_item; /* it did not exist */
     bool started;   /* we made it run ... */
     bool formed;    /* ... as a new network */
-    uint8_t pings, settles, restarts;
+    uint8_t pings, settles, checks, restarts;
     bool removed_endpoint;
     struct znp_found found;
     struct znp_wish wish;
@@ -183,7 +185,8 @@ void znp_give_up(struct znp *z, const char *why);
 
 /* Queues an SREQ. False: the queue is full. */
 bool znp_request(struct znp *z, const struct znp_asker *asker, const struct znp_message *m, msec now);
-void znp_request_forget(struct znp *z); /* all of them; no answer of before counts */
+void znp_request_forget(struct znp *z);            /* all of them; no answer of before counts */
+void znp_request_damaged(struct znp *z, msec now); /* a damaged frame came: perhaps the answer */
 void znp_request_answer(struct znp *z, const struct znp_message *m, msec now);
 void znp_request_tick(struct znp *z, msec now);
 
@@ -197,7 +200,8 @@ static inline bool znp_failed(const struct znp_message *answer)
 void znp_start_begin(struct znp *z, msec now);
 void znp_start_answer(struct znp *z, const struct znp_message *m, msec now);
 void znp_start_event(struct znp *z, const struct znp_message *m, msec now); /* an AREQ */
-void znp_start_late(struct znp *z, msec now); /* the answer of this step did not come */
+bool znp_start_late(struct znp *z,
+                    msec now); /* an answer did not come; true: the step knows what then */
 void znp_start_tick(struct znp *z, msec now);
 
 /* The network stopped while up. */

@@ -6,13 +6,16 @@
  *
  * When an answer does not come, it may still come late, and must not be taken for that of the next request of the same
  * kind. Hence nothing more is asked until a ping was answered: the stick answers in order, so what is behind the answer
- * of the ping is not late. Two time-outs in a row, and the line is opened anew. */
+ * of the ping is not late. A step of the bring-up is then asked again; of a frame it is not known whether it was taken,
+ * which its confirm tells. Two time-outs in a row, and the line is opened anew.
+ *
+ * A damaged frame while an answer is awaited probably was that answer. The rest of the time need not be waited for. */
 #include "radio/znp_machine.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-enum { TIMEOUTS_MAX = 2 };
+enum { HURRY_MS = 300, HURRIED = 1, TIMED_OUT = 5, PATIENCE = 10 };
 
 static struct znp_request *place(struct znp_line *l, size_t i)
 {
@@ -33,6 +36,7 @@ static void ask_next(struct znp *z, msec now)
         return;
     const struct znp_request *r = place(l, 0);
     l->waits = true;
+    l->hurried = false;
     l->until = now + (r->asker.wait_ms ? r->asker.wait_ms : ZNP_ANSWER_MS);
     coordinator_write(&z->c, span_of(r->bytes, r->len));
 }
@@ -60,7 +64,7 @@ void znp_request_forget(struct znp *z)
 {
     z->line.count = 0;
     z->line.waits = z->line.resyncs = false;
-    z->line.timeouts = 0;
+    z->line.impatience = 0;
 }
 
 static void deliver(struct znp *z, const struct znp_asker *to, const struct znp_message *m, msec now)
@@ -97,46 +101,64 @@ void znp_request_answer(struct znp *z, const struct znp_message *m, msec now)
         return;
     const struct znp_asker asker = r->asker;
     take_first(l);
-    l->timeouts = 0;
+    l->impatience = 0;
     deliver(z, &asker, m, now);
     ask_next(z, now);
+}
+
+/* Commands that start a network may take their time. */
+void znp_request_damaged(struct znp *z, msec now)
+{
+    struct znp_line *l = &z->line;
+    if (!l->waits || l->until <= now + HURRY_MS || l->until > now + ZNP_ANSWER_MS)
+        return;
+    l->hurried = true;
+    l->until = now + HURRY_MS;
 }
 
 static void resync(struct znp *z, msec now)
 {
     z->line.resyncs = z->line.waits = true;
+    z->line.hurried = false;
     z->line.until = now + ZNP_ANSWER_MS;
     znp_write(z, &(struct znp_message){ .command = ZNP_PING });
 }
 
-/* Whether the stick did what was asked for is not known. */
+/* Whether the stick did what was asked for is not known. The steps of the bring-up can be repeated. */
 static void first_unanswered(struct znp *z, msec now)
 {
     const struct znp_asker asker = place(&z->line, 0)->asker;
-    take_first(&z->line);
+    if (asker.purpose != ZNP_FOR_START)
+        take_first(&z->line);
     if (asker.purpose == ZNP_FOR_FLIGHT)
         znp_send_unanswered(z, asker.transaction, now);
     if (asker.purpose == ZNP_FOR_LONG)
         z->late.active = false;
+}
+
+static void unanswered(struct znp *z, msec now)
+{
+    struct znp_line *l = &z->line;
+    char why[COORDINATOR_TEXT];
+    snprintf(why, sizeof why, "the stick does not answer (%s)",
+             znp_command_name(l->resyncs ? ZNP_PING : place(l, 0)->command));
+    l->impatience = (uint8_t)(l->impatience + (l->hurried ? HURRIED : TIMED_OUT));
+    if (l->impatience >= PATIENCE) {
+        znp_give_up(z, why);
+        return;
+    }
+    if (!l->resyncs)
+        first_unanswered(z, now);
     resync(z, now);
 }
 
+/* A step that knows what to do without an answer goes on by itself. */
 void znp_request_tick(struct znp *z, msec now)
 {
     struct znp_line *l = &z->line;
     if (!l->waits || now < l->until)
         return;
-    const struct znp_request *r = place(l, 0);
-    if (!l->resyncs && r->asker.purpose == ZNP_FOR_START) {
-        take_first(l);
-        znp_start_late(z, now);
-        return;
-    }
-    char why[COORDINATOR_TEXT];
-    snprintf(why, sizeof why, "the stick does not answer (%s)",
-             znp_command_name(l->resyncs ? ZNP_PING : r->command));
-    if (++l->timeouts >= TIMEOUTS_MAX)
-        znp_give_up(z, why);
-    else
-        first_unanswered(z, now);
+    bool wakes = !l->resyncs && place(l, 0)->asker.purpose == ZNP_FOR_START;
+    if (!wakes || !znp_start_late(z, now))
+        unanswered(z, now);
 }

@@ -193,13 +193,14 @@ void znp_start_answer(struct znp *z, const struct znp_message *m, msec now)
         enter(z, row->take(z, m), now);
 }
 
-void znp_start_late(struct znp *z, msec now)
+bool znp_start_late(struct znp *z, msec now)
 {
     const struct znp_row *row = row_of(z->up.step);
-    if (row && row->late)
-        enter(z, row->late(z), now);
-    else
-        znp_give_up(z, "the stick stopped answering while it was started");
+    if (!row || !row->late)
+        return false;
+    znp_request_forget(z);
+    enter(z, row->late(z), now);
+    return true;
 }
 
 void znp_start_tick(struct znp *z, msec now)
@@ -207,7 +208,8 @@ void znp_start_tick(struct znp *z, msec now)
     if (now < z->up.until)
         return;
     z->up.until = MSEC_NEVER;
-    znp_start_late(z, now);
+    if (!znp_start_late(z, now))
+        znp_give_up(z, "the stick stopped answering while it was started");
 }
 
 /* ---- what the stick says by itself --------------------------------------------------------------------------------- */

@@ -13,7 +13,7 @@ struct znp_row {
     /* Fills in the fields of `command`; m->data may lie in `scratch`. NULL: it has none. */
     void (*ask)(struct znp *z, struct writer *scratch, struct znp_message *m);
     enum znp_step (*take)(struct znp *z, const struct znp_message *m);
-    enum znp_step (*late)(struct znp *z); /* NULL: the stick is given up */
+    enum znp_step (*late)(struct znp *z); /* no answer, or the time is over; NULL: asked again, or given up */
 };
 
 /* Each has the rows of its own steps; the others are zero. */
@@ -35,6 +35,12 @@ static inline enum znp_step znp_step_refuse(struct znp *z, const char *what, con
     coordinator_enter(&z->c, COORDINATOR_REFUSED, "%s; %s", what, remedy);
     return ZNP_IDLE;
 }
+
+/* While a network starts, the stick is asked now and then whether it runs: its word about that may have been lost. */
+enum { ZNP_CHECK_MS = 5000 };
+
+/* znp_decide.c: a `take` for the state that is waited for. */
+enum znp_step znp_step_take_state(struct znp *z, const struct znp_message *m);
 
 /* znp_form.c: the first step towards a new network. */
 enum znp_step znp_form_begin(struct znp *z);

@@ -284,9 +284,9 @@ static void a_stick_that_never_forms_is_given_up(void **state)
     x->mute = ZNP_COMMISSION;
     scene_start(x);
     stick_says(x, "6f05 00");
-    stage_passes(&x->s, 99999);
+    time_passes(x, 99999);
     assert_int_equal(x->s.restart_count, 0);
-    stage_passes(&x->s, 1);
+    time_passes(x, 1);
     assert_int_equal(x->s.restart_count, 1);
     assert_non_null(strstr(x->s.restarts[0], "USB 3"));
 }

@@ -85,13 +85,68 @@ static void a_stick_that_stays_silent_is_given_up(void **state)
     state_is(x, COORDINATOR_UP, "");
 }
 
+static void an_answer_that_does_not_come_is_asked_for_again(void **state)
+{
+    struct scene *x = *state;
+    x->formed = true;
+    x->mute = ZNP_DEVICE_INFO;
+    scene_start(x);
+    stage_passes(&x->s, 6000);
+    machine_asked(x, "2101");
+    stick_says(x, "6700 00 0403020100 4b1200 0000 07 09 00"); /* late */
+    stage_wrote_nothing(&x->s);
+    x->mute = 0;
+    stick_says(x, "6101 5906");
+    stick_answers(x);
+    state_is(x, COORDINATOR_UP, "");
+}
+
+static void a_damaged_answer_is_asked_for_again_soon(void **state)
+{
+    struct scene *x = *state;
+    x->formed = true;
+    x->mute = ZNP_DEVICE_INFO;
+    scene_start(x);
+    stage_hears(&x->s, "fe1067000004030201004b12000000070901341202"); /* one bit is wrong */
+    x->mute = 0;
+    time_passes(x, 300);
+    stick_answers(x);
+    state_is(x, COORDINATOR_UP, "");
+}
+
 static void a_stick_that_falls_silent_in_the_middle_is_given_up(void **state)
 {
     struct scene *x = *state;
     x->formed = true;
     x->mute = ZNP_DEVICE_INFO;
     scene_start(x);
-    time_passes(x, 5999);
+    time_passes(x, 11999);
+    assert_int_equal(x->s.restart_count, 0);
+    time_passes(x, 1);
+    assert_int_equal(x->s.restart_count, 1);
+}
+
+static void a_state_that_was_not_heard_is_asked_for(void **state)
+{
+    struct scene *x = *state;
+    x->formed = true;
+    x->mute = ZNP_START;
+    scene_start(x);
+    stick_says(x, "6540 00");
+    x->state = 9;
+    time_passes(x, 5000);
+    stick_answers(x);
+    state_is(x, COORDINATOR_UP, "");
+}
+
+static void a_network_that_does_not_resume_in_a_minute_is_given_up(void **state)
+{
+    struct scene *x = *state;
+    x->formed = true;
+    x->mute = ZNP_START;
+    scene_start(x);
+    stick_says(x, "6540 00");
+    time_passes(x, 59999);
     assert_int_equal(x->s.restart_count, 0);
     time_passes(x, 1);
     assert_int_equal(x->s.restart_count, 1);
@@ -161,6 +216,10 @@ int main(void)
         SCENE(the_lines_start_the_firmware_after_the_second),
         SCENE(the_lines_of_a_network_are_left_alone),
         SCENE(a_stick_that_stays_silent_is_given_up),
+        SCENE(an_answer_that_does_not_come_is_asked_for_again),
+        SCENE(a_damaged_answer_is_asked_for_again_soon),
+        SCENE(a_state_that_was_not_heard_is_asked_for),
+        SCENE(a_network_that_does_not_resume_in_a_minute_is_given_up),
         SCENE(a_stick_that_falls_silent_in_the_middle_is_given_up),
         SCENE(a_stick_that_restarts_in_the_middle_begins_again),
         SCENE(a_stick_that_restarts_for_ever_is_given_up),
