@@ -19,7 +19,8 @@ enum {
     SERIAL_PAYLOAD = 223,
     ROUTER = 0x8E,
     SLEEPER = 0x80,
-    NWK_NONE = 0xFFFE
+    NWK_NONE = 0xFFFE,
+    FORGOTTEN_MS = 10000
 };
 
 /* ---- to the nodes --------------------------------------------------------------------------------------------------- */
@@ -32,12 +33,13 @@ static const struct listening *listening_at(const struct stick *s, uint8_t endpo
     return NULL;
 }
 
-static size_t room_for(const struct stick *s)
+/* A frame of which nobody tells what became gives its place up in the end. */
+static size_t room_for(const struct stick *s, msec now)
 {
     const bool small = s->s.option == STACK_1_2 || s->s.option == STACK_3_0_X;
     const size_t room = small ? SMALL : UNDER_WAY;
     for (size_t i = 0; i < room; i++)
-        if (!s->under_way[i].used)
+        if (!s->under_way[i].used || now >= s->under_way[i].until)
             return i;
     return UNDER_WAY;
 }
@@ -63,11 +65,11 @@ static struct sim_frame frame_of(const struct stick *s, const struct znp_message
                                .data = m->data };
 }
 
-static void send_frame(struct stick *s, const struct znp_message *m, bool broadcast)
+static void send_frame(struct stick *s, const struct znp_message *m, bool broadcast, msec now)
 {
     const struct sim_world *world = s->s.world;
     struct sim_frame f = frame_of(s, m);
-    size_t place = room_for(s);
+    size_t place = room_for(s, now);
     f.broadcast = broadcast;
     if (s->state != RUNS || !listening_at(s, m->source_endpoint)) {
         z_stack_answer(s, m, INVALID);
@@ -78,7 +80,7 @@ static void send_frame(struct stick *s, const struct znp_message *m, bool broadc
         return;
     }
     z_stack_answer(s, m, 0);
-    struct under_way u = { true, m->transaction, m->source_endpoint };
+    struct under_way u = { true, m->transaction, m->source_endpoint, now + FORGOTTEN_MS };
     if (broadcast)
         confirm(s, &u, 0);
     else
@@ -88,14 +90,12 @@ static void send_frame(struct stick *s, const struct znp_message *m, bool broadc
 
 void z_stack_send(struct stick *s, const struct znp_message *m, msec now)
 {
-    (void)now;
-    send_frame(s, m, m->destination >= BROADCASTS_FROM);
+    send_frame(s, m, m->destination >= BROADCASTS_FROM, now);
 }
 
 void z_stack_send_ext(struct stick *s, const struct znp_message *m, msec now)
 {
-    (void)now;
-    send_frame(s, m, m->address_mode == MODE_BROADCAST);
+    send_frame(s, m, m->address_mode == MODE_BROADCAST, now);
 }
 
 void z_stack_outcome(struct sim_stick *stick, uint32_t token, enum sim_outcome how, msec now)

@@ -31,6 +31,7 @@ struct listening {
 struct under_way {
     bool used;
     uint8_t transaction, endpoint;
+    msec until;
 };
 
 struct stick {
