@@ -103,14 +103,18 @@ static void on_ncp_write(void *context, struct span wire)
     w->outbox_len[w->outboxes++] = wire.len;
 }
 
+/* Until neither side has anything to say. */
 static void speak(struct world *w)
 {
-    for (size_t i = 0; i < w->outboxes; i++) {
-        uint8_t copy[ASH_WIRE_MAX];
-        memcpy(copy, w->outbox[i], w->outbox_len[i]);
-        ezsp_family.hear(&w->machine.c, span_of(copy, w->outbox_len[i]), w->now);
+    while (w->outboxes > 0) {
+        uint8_t first[ASH_WIRE_MAX];
+        size_t len = w->outbox_len[0];
+        memcpy(first, w->outbox[0], len);
+        w->outboxes--;
+        memmove(w->outbox, w->outbox + 1, w->outboxes * sizeof *w->outbox);
+        memmove(w->outbox_len, w->outbox_len + 1, w->outboxes * sizeof *w->outbox_len);
+        ezsp_family.hear(&w->machine.c, span_of(first, len), w->now);
     }
-    w->outboxes = 0;
 }
 
 static void say(struct world *w, struct span frame)
