@@ -68,10 +68,7 @@ static void ask_for(struct ezsp *e, uint16_t nwk, msec now)
 
 static void learn(struct ezsp *e, uint64_t eui64, uint16_t nwk, bool sleeper, msec now)
 {
-    struct neighbour *one = neighbours_find(e->c.neighbours, eui64);
-    if (one)
-        one->sleeper = sleeper; /* before what was parked is handed up */
-    one = coordinator_learn(&e->c, eui64, nwk, now);
+    struct neighbour *one = coordinator_learn(&e->c, eui64, nwk, now);
     if (one)
         one->sleeper = sleeper;
 }

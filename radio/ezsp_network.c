@@ -134,7 +134,7 @@ enum ezsp_step ezsp_network_take_leave(struct ezsp *e, const struct ezsp_frame *
                     "leaving the network on channel %u, PAN 0x%04x: the settings replace it",
                     e->c.info.channel, e->c.info.pan_id);
     if (s == EZSP_OK)
-        return e->network_up ? EZSP_STEP_AWAIT_DOWN : EZSP_STEP_SECURITY;
+        return EZSP_STEP_AWAIT_DOWN;
     if (s == EZSP_NOT_JOINED)
         return EZSP_STEP_SECURITY;
     ezsp_fail(e, now, "leaving the network was refused with status 0x%02x", (unsigned)code);

@@ -218,8 +218,7 @@ static void enter_step(struct ezsp *e, enum ezsp_step next, msec now);
 static void step_answered(struct ezsp *e, const struct ezsp_command *asked,
                           const struct ezsp_frame *answer, msec now)
 {
-    if (e->step == asked->about) /* an answer that comes after everything began anew is nobody's */
-        enter_step(e, steps[e->step].take(e, answer, now), now);
+    enter_step(e, steps[asked->about].take(e, answer, now), now);
 }
 
 static void ask_step(struct ezsp *e, msec now)

@@ -112,7 +112,58 @@ static void the_row_holds(void **state)
     } while (vector_next_split(row->bytes, &split));
 }
 
+/* ---- what no row shows ------------------------------------------------------------------------------------------ */
+
+static void nothing_up_to_the_flag_counts_behind_a_substitute_octet(void **state)
+{
+    (void)state;
+    static const char *const streams[] = { "\x18\x81\x60\x59\x7e", "\x81\x60\x59\x18\x7e" };
+    for (size_t i = 0; i < sizeof streams / sizeof *streams; i++) {
+        struct yield y = { 0 };
+        take(&y, span_text(streams[i]));
+        assert_int_equal(y.frames, 0);
+        assert_int_equal(y.reader.damaged, 1);
+        a_good_frame_behind_is_taken(&y);
+    }
+}
+
+static void data_of_fewer_than_3_octets_is_no_frame(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len <= ASH_DATA_MIN; len++) {
+        uint8_t wire[ASH_WIRE_MAX];
+        struct writer w = writer_of(wire, sizeof wire);
+        struct yield y = { 0 };
+        ash_frame_write(&(struct ash_frame){ ASH_DATA, .data = span_of("abc", len) }, &w);
+        take(&y, span_of(wire, sizeof wire - w.left));
+        assert_int_equal(y.frames, len == ASH_DATA_MIN);
+    }
+}
+
+static void the_longest_frame_comes_through_with_every_octet_escaped(void **state)
+{
+    (void)state;
+    uint8_t data[ASH_DATA_MAX], wire[ASH_WIRE_MAX];
+    struct yield y = { 0 };
+    uint8_t mix = 0x42; /* so that all of it is 7E on the line */
+    for (size_t i = 0; i < sizeof data; i++, mix = (uint8_t)(mix & 1 ? mix >> 1 ^ 0xB8 : mix >> 1))
+        data[i] = mix ^ ASH_FLAG;
+    struct writer w = writer_of(wire, sizeof wire);
+    ash_frame_write(&(struct ash_frame){ ASH_DATA, .data = span_of(data, sizeof data) }, &w);
+    assert_false(w.failed);
+    assert_true(sizeof wire - w.left > 2 * sizeof data);
+    take(&y, span_of(wire, sizeof wire - w.left));
+    assert_int_equal(y.frames, 1);
+    assert_true(span_equal(y.last.data, span_of(data, sizeof data)));
+}
+
 int main(void)
 {
-    return vectors_run(&rows, "ezsp", the_row_holds);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_up_to_the_flag_counts_behind_a_substitute_octet),
+        cmocka_unit_test(data_of_fewer_than_3_octets_is_no_frame),
+        cmocka_unit_test(the_longest_frame_comes_through_with_every_octet_escaped),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return vectors_run(&rows, "ezsp", the_row_holds) || failed;
 }

@@ -1,136 +1,5 @@
-/* ash_test.c -- the ASH link between a host and an NCP, both of ours, over a line that the test may damage.
- *
- * What one end writes lies in a mailbox until the test hands it to the other end, loses it or spoils it. */
-#include "radio/ash.h"
-
-#include "tests/hex.h"
-#include "tests/xorshift.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
-
-enum { MAILS = 64, DELIVERIES = 4000 };
-
-struct end {
-    struct ash link;
-    struct {
-        uint8_t bytes[ASH_WIRE_MAX];
-        size_t len;
-    } mail[MAILS]; /* written by this end, not handed over yet */
-    size_t mails;
-    uint8_t delivered[DELIVERIES]; /* the first octet of each */
-    size_t deliveries, connections, failures;
-    enum ash_failure failure;
-    uint8_t code;
-};
-
-struct line {
-    struct end host, ncp;
-    msec now;
-};
-
-static void on_write(void *context, struct span wire)
-{
-    struct end *e = context;
-    assert_true(e->mails < MAILS && wire.len <= ASH_WIRE_MAX);
-    memcpy(e->mail[e->mails].bytes, wire.at, wire.len);
-    e->mail[e->mails++].len = wire.len;
-}
-
-static void on_deliver(void *context, struct span data, msec now)
-{
-    struct end *e = context;
-    (void)now;
-    assert_true(e->deliveries < DELIVERIES);
-    e->delivered[e->deliveries++] = data.at[0];
-}
-
-static void on_connected(void *context, uint8_t code, msec now)
-{
-    struct end *e = context;
-    (void)now;
-    e->connections++;
-    e->code = code;
-}
-
-static void on_failed(void *context, enum ash_failure how, uint8_t code, msec now)
-{
-    struct end *e = context;
-    (void)now;
-    e->failures++;
-    e->failure = how;
-    e->code = code;
-}
-
-static const struct ash_events events = { on_write, on_deliver, on_connected, on_failed };
-
-/* Hands everything that `from` wrote to `to`, which may answer. */
-static void hand_over(struct line *l, struct end *from, struct end *to)
-{
-    size_t n = from->mails;
-    from->mails = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint8_t copy[ASH_WIRE_MAX];
-        memcpy(copy, from->mail[i].bytes, from->mail[i].len);
-        ash_hear(&to->link, span_of(copy, from->mail[i].len), l->now);
-    }
-}
-
-static void all_is_handed_over(struct line *l)
-{
-    while (l->host.mails + l->ncp.mails > 0) {
-        hand_over(l, &l->host, &l->ncp);
-        hand_over(l, &l->ncp, &l->host);
-    }
-}
-
-static void lost(struct end *e)
-{
-    e->mails = 0;
-}
-
-static void sends(struct line *l, struct end *e, uint8_t first)
-{
-    uint8_t data[] = { first, 2, 3, 4 };
-    assert_true(ash_send(&e->link, span_of(data, sizeof data), l->now));
-}
-
-/* To the link's next deadline. */
-static void times_out(struct line *l, struct end *e)
-{
-    assert_true(ash_deadline(&e->link) != MSEC_NEVER && ash_deadline(&e->link) >= l->now);
-    l->now = ash_deadline(&e->link);
-    ash_tick(&e->link, l->now);
-}
-
-/* The frame that `e` wrote as number `i`. */
-static struct ash_frame written(struct end *e, size_t i)
-{
-    static struct ash_reader reader;
-    struct reader r = reader_of(span_of(e->mail[i].bytes, e->mail[i].len));
-    struct ash_frame f = { 0 };
-    assert_true(i < e->mails);
-    memset(&reader, 0, sizeof reader);
-    assert_int_equal(ash_frame_read(&reader, &r, &f), ASH_READ_FRAME);
-    return f;
-}
-
-static int set_up(void **state)
-{
-    static struct line line;
-    struct line *l = &line;
-    *state = l;
-    memset(l, 0, sizeof *l);
-    l->now = 5000;
-    ash_init(&l->host.link, ASH_HOST, &events, &l->host);
-    ash_init(&l->ncp.link, ASH_NCP, &events, &l->ncp);
-    ash_reset(&l->host.link, l->now);
-    all_is_handed_over(l);
-    return l->host.link.state != ASH_CONNECTED || l->ncp.link.state != ASH_CONNECTED;
-}
+/* ash_test.c -- the ASH link between a host and an NCP, both of ours: resets, acknowledgements, time, and bad lines. */
+#include "tests/radio/ash_scene.h"
 
 /* ---- reset ------------------------------------------------------------------------------------------------------ */
 
@@ -283,14 +152,38 @@ static void only_as_many_frames_as_the_window_allows_are_under_way(void **state)
 static void an_answer_that_follows_at_once_carries_the_acknowledgement(void **state)
 {
     struct line *l = *state;
+    l->ncp.echoes = true;
     sends(l, &l->host, 1);
-    sends(l, &l->ncp, 2);
     hand_over(l, &l->host, &l->ncp);
-    assert_int_equal(l->ncp.mails, 2); /* its own frame, then an ACK */
-    lost(&l->host);
+    assert_int_equal(l->ncp.mails, 1); /* and no ACK besides */
+    assert_int_equal(written(&l->ncp, 0).kind, ASH_DATA);
     hand_over(l, &l->ncp, &l->host);
     assert_int_equal(l->host.deliveries, 1);
-    assert_true(l->host.link.under_way == 0);
+    assert_int_equal(l->host.link.under_way, 0);
+}
+
+static void after_the_right_frame_the_next_wrong_one_gets_a_nak_again(void **state)
+{
+    struct line *l = *state;
+    ash_hear(&l->ncp.link, span_of("\x01\x02\x03\x04\x7e", 5), l->now);
+    sends(l, &l->host, 1);
+    hand_over(l, &l->host, &l->ncp);
+    ash_hear(&l->ncp.link, span_of("\x01\x02\x03\x04\x7e", 5), l->now);
+    assert_int_equal(l->ncp.mails, 3);
+    assert_int_equal(written(&l->ncp, 0).kind, ASH_NAK);
+    assert_int_equal(written(&l->ncp, 1).kind, ASH_ACK);
+    assert_int_equal(written(&l->ncp, 2).kind, ASH_NAK);
+}
+
+static void a_stopped_link_is_deaf(void **state)
+{
+    struct line *l = *state;
+    ash_stop(&l->host.link);
+    ash_announce(&l->ncp.link, ASH_RESET_POWER);
+    sends(l, &l->ncp, 1);
+    all_is_handed_over(l);
+    assert_int_equal(l->host.connections, 1);
+    assert_int_equal(l->host.deliveries, 0);
 }
 
 static void numbers_that_were_never_sent_acknowledge_nothing(void **state)
@@ -329,6 +222,16 @@ static void the_time_to_wait_follows_the_measured_one(void **state)
     l->now += 20;
     all_is_handed_over(l);
     assert_int_equal(l->host.link.answer_ms, ASH_ANSWER_LEAST_NETWORK_MS);
+}
+
+static void a_frame_that_went_twice_measures_nothing(void **state)
+{
+    struct line *l = *state;
+    sends(l, &l->host, 1);
+    lost(&l->host);
+    times_out(l, &l->host);
+    all_is_handed_over(l); /* at once, but who knows which of the two was answered */
+    assert_int_equal(l->host.link.answer_ms, ASH_ANSWER_MOST_MS);
 }
 
 static void after_six_tries_the_link_has_failed(void **state)
@@ -438,6 +341,9 @@ int main(void)
         TEST(after_a_gap_everything_that_is_not_acknowledged_comes_again),
         TEST(only_as_many_frames_as_the_window_allows_are_under_way),
         TEST(an_answer_that_follows_at_once_carries_the_acknowledgement),
+        TEST(after_the_right_frame_the_next_wrong_one_gets_a_nak_again),
+        TEST(a_stopped_link_is_deaf),
+        TEST(a_frame_that_went_twice_measures_nothing),
         TEST(numbers_that_were_never_sent_acknowledge_nothing),
         TEST(only_frames_of_3_to_220_octets_are_taken),
         TEST(the_time_to_wait_follows_the_measured_one),

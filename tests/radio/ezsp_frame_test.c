@@ -219,6 +219,13 @@ static void an_incoming_message_names_its_sender_from_version_14_on(void **state
     assert_int_equal(in.timestamp, 0x01020304);
 }
 
+static void only_direct_unicasts_are_read(void **state)
+{
+    (void)state;
+    struct ezsp_transmission t;
+    assert_false(ezsp_read_unicast(hex("01341205c11100e8e840010000002a03030500"), 13, &t));
+}
+
 static void a_broadcast_of_version_14_has_alias_sequence_and_a_wide_tag(void **state)
 {
     (void)state;
@@ -322,6 +329,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_unicast_has_the_fields_of_the_vendors_table),
         cmocka_unit_test(an_incoming_message_names_its_sender_from_version_14_on),
+        cmocka_unit_test(only_direct_unicasts_are_read),
         cmocka_unit_test(a_broadcast_of_version_14_has_alias_sequence_and_a_wide_tag),
         cmocka_unit_test(the_same_status_has_two_numbers),
         cmocka_unit_test(a_status_that_is_not_there_is_no_success),

@@ -111,6 +111,9 @@ static void a_node_that_the_ncp_does_not_know_is_asked_itself(void **state)
     uint8_t room[32];
     in = message(0x1234, "");
     in.aps = (struct ezsp_aps){ .cluster = EZSP_ZDO_IEEE_ADDRESS_ANSWER };
+    in.data = hex_bytes("00812211404000a213003412", room, sizeof room); /* no such device */
+    hears(p, &in);
+    assert_int_equal(p->stage.heard_count, 0);
     in.data = hex_bytes("000022114040"
                         "00a213003412",
                         room, sizeof room);

@@ -29,6 +29,9 @@ struct peer {
     size_t asked_count;
 
     bool joined, mute, deaf; /* mute: answers no RST either */
+    bool hasty;              /* tells the network's status before it answers */
+    bool stubborn;           /* forms the network that it likes */
+    uint8_t version_again;   /* what it says when it is asked for its version again; 0: the same */
     uint8_t node_type;
     struct ezsp_network network;
     uint16_t silent_on, refuses, unknown; /* ids */
@@ -74,7 +77,8 @@ static inline enum ezsp_status peer_network(struct peer *p, const struct ezsp_fr
     case EZSP_NETWORK_INIT_EXTENDED:
         return p->joined ? EZSP_OK : EZSP_NOT_JOINED;
     case EZSP_FORM_NETWORK:
-        ezsp_read_network(&r, &p->network);
+        if (!p->stubborn)
+            ezsp_read_network(&r, &p->network);
         p->joined = !r.failed;
         return r.failed ? EZSP_FAILED : EZSP_OK;
     case EZSP_LEAVE_NETWORK:
@@ -93,7 +97,7 @@ static inline void peer_answers(struct peer *p, const struct ezsp_frame *f, stru
 {
     switch (f->id) {
     case EZSP_VERSION:
-        write_u8(w, p->version);
+        write_u8(w, p->version_again && p->header != 4 ? p->version_again : p->version);
         write_u8(w, 2);
         write_le16(w, 0x7430);
         return;
@@ -121,6 +125,28 @@ static inline void peer_answers(struct peer *p, const struct ezsp_frame *f, stru
         write_u8(w, 77);
 }
 
+/* What follows from a command, by itself. */
+static inline void peer_tells_network(struct peer *p, uint16_t id)
+{
+    bool starts =
+        id == EZSP_NETWORK_INIT || id == EZSP_NETWORK_INIT_EXTENDED || id == EZSP_FORM_NETWORK;
+    if (starts && p->joined && id != p->refuses)
+        peer_calls_back_status(p, EZSP_NETWORK_UP);
+    if (id == EZSP_LEAVE_NETWORK && id != p->refuses)
+        peer_calls_back_status(p, EZSP_NETWORK_DOWN);
+}
+
+static inline void peer_writes_down(struct peer *p, const struct ezsp_frame *f)
+{
+    assert_true(p->asked_count < PEER_ASKED);
+    p->asked[p->asked_count].id = f->id;
+    p->asked[p->asked_count].len = f->params.len;
+    if (f->params.len > 0)
+        memcpy(p->asked[p->asked_count].params, f->params.at, f->params.len);
+    p->asked_count++;
+    p->sequence = f->sequence;
+}
+
 static inline void peer_on_deliver(void *context, struct span data, msec now)
 {
     struct peer *p = context;
@@ -129,29 +155,21 @@ static inline void peer_on_deliver(void *context, struct span data, msec now)
     struct writer w = writer_of(room, sizeof room);
     (void)now;
     assert_true(ezsp_frame_read(data, p->header, &f) && f.control == EZSP_COMMAND);
-    assert_true(p->asked_count < PEER_ASKED);
-    p->asked[p->asked_count].id = f.id;
-    p->asked[p->asked_count].len = f.params.len;
-    if (f.params.len > 0)
-        memcpy(p->asked[p->asked_count].params, f.params.at, f.params.len);
-    p->asked_count++;
-    p->sequence = f.sequence;
+    peer_writes_down(p, &f);
     if (f.id == p->silent_on)
         return;
     if (f.id == p->unknown) {
-        write_u8(&w, 0x33);
+        write_little(&w, 0x33, p->version >= 14 ? 4 : 1);
         peer_sends(p, EZSP_RESPONSE, EZSP_INVALID_COMMAND, &w, room);
         return;
     }
     peer_answers(p, &f, &w);
+    if (p->hasty)
+        peer_tells_network(p, f.id);
     peer_sends(p, EZSP_RESPONSE, f.id, &w, room);
     p->header = p->version; /* after the first answer */
-    if ((f.id == EZSP_NETWORK_INIT || f.id == EZSP_NETWORK_INIT_EXTENDED ||
-         f.id == EZSP_FORM_NETWORK) &&
-        p->joined && f.id != p->refuses)
-        peer_calls_back_status(p, EZSP_NETWORK_UP);
-    if (f.id == EZSP_LEAVE_NETWORK && f.id != p->refuses)
-        peer_calls_back_status(p, EZSP_NETWORK_DOWN);
+    if (!p->hasty)
+        peer_tells_network(p, f.id);
 }
 
 static inline void peer_on_connected(void *context, uint8_t code, msec now)

@@ -322,6 +322,44 @@ static void older_firmware_takes_the_key_and_the_policy_in_its_own_way(void **st
     assert_true(params_are(peer_last(p, EZSP_PERMIT_JOINING), "00"));
 }
 
+static void a_node_that_was_never_heard_is_sent_to_as_the_settings_say(void **state)
+{
+    struct peer *p = *state;
+    struct ezsp_transmission t;
+    peer_calls_back(p, EZSP_TRUST_CENTRE_JOIN, "34122211404000a2130001000000");
+    stage_sends(&p->stage, neighbours_find(p->stage.neighbours, NODE), span_text("x"));
+    peer_runs(p);
+    assert_true(ezsp_read_unicast(peer_last(p, EZSP_SEND_UNICAST), 13, &t));
+    assert_int_equal(t.aps.destination, 0xE8);
+    assert_int_equal(t.aps.profile, 0xC105);
+    assert_int_equal(t.aps.cluster, 0x0011);
+}
+
+static void firmware_that_cannot_tell_where_a_node_is_does_not_reach_it(void **state)
+{
+    struct peer *p = *state;
+    speaks(p, 14);
+    p->unknown = EZSP_LOOKUP_NODE_ID;
+    uint8_t token = stage_sends(&p->stage, stage_node(&p->stage, NODE, NWK_UNKNOWN), span_text("x"));
+    peer_runs(p);
+    only_end_is(p, token, RADIO_UNREACHABLE);
+}
+
+static void a_node_that_joins_while_it_is_looked_for_is_where_it_joined(void **state)
+{
+    struct peer *p = *state;
+    uint8_t room[2];
+    struct writer w = writer_of(room, sizeof room);
+    p->silent_on = EZSP_LOOKUP_NODE_ID;
+    stage_sends(&p->stage, stage_node(&p->stage, NODE, NWK_UNKNOWN), span_text("x"));
+    peer_runs(p);
+    peer_calls_back(p, EZSP_TRUST_CENTRE_JOIN, "78562211404000a2130001000000");
+    write_le16(&w, 0x4321);
+    peer_sends(p, EZSP_RESPONSE, EZSP_LOOKUP_NODE_ID, &w, room);
+    peer_runs(p);
+    assert_memory_equal(peer_last(p, EZSP_SEND_UNICAST).at, "\0\x78\x56", 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -344,6 +382,9 @@ int main(void)
         TEST(broadcasts_go_to_receivers_that_are_always_on),
         TEST(the_network_opens_with_key_and_policy_and_closes_again),
         TEST(older_firmware_takes_the_key_and_the_policy_in_its_own_way),
+        TEST(a_node_that_was_never_heard_is_sent_to_as_the_settings_say),
+        TEST(firmware_that_cannot_tell_where_a_node_is_does_not_reach_it),
+        TEST(a_node_that_joins_while_it_is_looked_for_is_where_it_joined),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* ezsp_start_test.c -- bringing an EZSP NCP up: its version, its settings, and which network it may have. */
 #include "tests/radio/ezsp_peer.h"
 
+#include "radio/ezsp_machine.h"
+
 static struct peer peer;
 
 static int set_up(void **state)
@@ -194,6 +196,12 @@ static void where_there_is_none_a_network_is_formed_with_a_kept_key(void **state
     assert_int_equal(p->network.pan_id, 0x2233);
     assert_true(p->network.extended_pan_id != 0);
     assert_int_equal(p->stage.c->info.pan_id, 0x2233);
+    assert_string_equal(last_why(p), "with a new network");
+    assert_memory_equal(((struct ezsp *)p->stage.c)->key, (uint8_t[EZSP_KEY]){ 0 }, EZSP_KEY);
+    p->header = 4;
+    ash_announce(&p->link, ASH_RESET_POWER);
+    peer_runs(p);
+    assert_string_equal(last_why(p), ""); /* it is not new any more */
 }
 
 static void without_a_channel_in_the_settings_a_usual_one_is_taken(void **state)
@@ -268,6 +276,40 @@ static void another_network_is_replaced_when_the_settings_say_so(void **state)
     }
 }
 
+static void a_stick_that_forms_something_else_is_refused_and_not_asked_again(void **state)
+{
+    struct peer *p = *state;
+    p->stubborn = true;
+    p->stage.settings.channel = 20;
+    p->stage.settings.form = FORM_REPLACE;
+    starts(p);
+    is_in(p, COORDINATOR_REFUSED);
+    assert_int_equal(peer_was_asked(p, EZSP_FORM_NETWORK), 1);
+}
+
+static void the_network_may_change_before_the_answer_comes(void **state)
+{
+    struct peer *p = *state;
+    p->hasty = true;
+    p->joined = true;
+    p->stage.settings.channel = 20;
+    p->stage.settings.form = FORM_REPLACE;
+    starts(p);
+    is_in(p, COORDINATOR_UP);
+    assert_int_equal(p->network.channel, 20);
+    assert_int_equal(p->stage.now, 1000000); /* without waiting for anything */
+}
+
+static void a_version_that_changes_its_mind_is_no_version(void **state)
+{
+    struct peer *p = *state;
+    p->joined = true;
+    p->version_again = 12;
+    starts(p);
+    assert_int_equal(p->stage.restart_count, 1);
+    assert_non_null(strstr(p->stage.restarts[0], "EZSP 13 first, and 12 now"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -289,6 +331,9 @@ int main(void)
         TEST(another_network_is_refused_with_both_values),
         TEST(a_stick_that_is_a_router_of_others_is_refused),
         TEST(another_network_is_replaced_when_the_settings_say_so),
+        TEST(a_stick_that_forms_something_else_is_refused_and_not_asked_again),
+        TEST(the_network_may_change_before_the_answer_comes),
+        TEST(a_version_that_changes_its_mind_is_no_version),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,6 +101,7 @@ static void a_second_answer_to_the_first_reset_is_no_failure(void **state)
     peer_runs(p);
     is_in(p, COORDINATOR_UP);
     assert_int_equal(p->stage.state_count, 1);
+    assert_int_equal(p->stage.log_count, 0);
 }
 
 static void a_reset_by_itself_runs_the_whole_sequence_again(void **state)
@@ -150,6 +151,49 @@ static void the_probe_recognises_the_answer_to_a_reset(void **state)
     assert_string_equal(line, "EmberZNet NCP, ASH version 2 (reset on request)");
 }
 
+static void failures_long_ago_do_not_count(void **state)
+{
+    struct peer *p = *state;
+    p->joined = true;
+    starts(p);
+    for (int i = 0; i < 10; i++) {
+        peer_passes(p, 61000);
+        p->asked_count = 0;
+        p->header = 4;
+        ash_announce(&p->link, ASH_RESET_WATCHDOG);
+        peer_runs(p);
+        is_in(p, COORDINATOR_UP);
+    }
+    assert_int_equal(p->stage.restart_count, 0);
+    for (int i = 0; i < 4; i++) {
+        p->header = 4;
+        ash_announce(&p->link, ASH_RESET_WATCHDOG);
+        peer_runs(p);
+    }
+    assert_int_equal(p->stage.restart_count, 1);
+}
+
+static void an_answer_to_something_else_is_not_taken(void **state)
+{
+    struct peer *p = *state;
+    uint8_t room[8];
+    p->joined = true;
+    p->silent_on = EZSP_MAXIMUM_PAYLOAD;
+    starts(p);
+    struct writer w = writer_of(room, sizeof room);
+    write_u8(&w, 99);
+    p->sequence--;
+    peer_sends(p, EZSP_RESPONSE, EZSP_MAXIMUM_PAYLOAD, &w, room);
+    p->sequence++;
+    peer_sends(p, EZSP_RESPONSE, EZSP_GET_EUI64, &w, room);
+    peer_runs(p);
+    is_in(p, COORDINATOR_STARTING);
+    peer_sends(p, EZSP_RESPONSE, EZSP_MAXIMUM_PAYLOAD, &w, room);
+    peer_runs(p);
+    is_in(p, COORDINATOR_UP);
+    assert_int_equal(p->stage.c->info.payload_limit, 99);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -164,6 +208,8 @@ int main(void)
         TEST(a_reset_by_itself_runs_the_whole_sequence_again),
         TEST(a_network_that_goes_down_is_waited_for),
         TEST(the_probe_recognises_the_answer_to_a_reset),
+        TEST(failures_long_ago_do_not_count),
+        TEST(an_answer_to_something_else_is_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

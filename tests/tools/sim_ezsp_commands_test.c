@@ -111,6 +111,31 @@ static void the_eleventh_message_is_one_too_many(void **state)
             i < 10 ? 0 : 0x72);
 }
 
+static void a_network_needs_a_key_and_opens_only_by_policy(void **state)
+{
+    struct scene *s = *state;
+    static const char form[] = "aa66554433221100621a080f0000000000f8ff07";
+    struct bare b;
+    plugs(s, 0);
+    s->network.formed = false;
+    is_bare(&b, s);
+    asks(&b, EZSP_VERSION, "04");
+    b.version = 13;
+    asks(&b, EZSP_VERSION, "0d");
+    asks(&b, EZSP_NETWORK_INIT, "0000");
+    assert_int_equal(asks(&b, EZSP_FORM_NETWORK, form)->params.at[0], 1);
+    asks(&b, EZSP_SET_SECURITY,
+         "040b5a6967426565416c6c69616e636530390102030405060708090a0b0c0d0e0f10000000000000000000");
+    assert_int_equal(asks(&b, EZSP_FORM_NETWORK, form)->params.at[0], 0);
+    sim_ezsp.tick(s->stick, 2000000000);
+    asks(&b, EZSP_SET_POLICY, "0002");
+    asks(&b, EZSP_PERMIT_JOINING, "3c");
+    assert_int_equal(s->permitted, 0);
+    asks(&b, EZSP_SET_POLICY, "0003");
+    asks(&b, EZSP_PERMIT_JOINING, "3c");
+    assert_int_equal(s->permitted, 60);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -119,6 +144,7 @@ int main(void)
         TEST(nothing_is_answered_before_the_version),
         TEST(the_order_of_the_bring_up_matters),
         TEST(the_eleventh_message_is_one_too_many),
+        TEST(a_network_needs_a_key_and_opens_only_by_policy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
