@@ -108,7 +108,7 @@ size_t lineup_count(const struct lineup *l)
     return l->count;
 }
 
-/* ---- unicasts ---------------------------------------------------------------------------------------------------- */
+/* ---- unicasts --------------------------------------------------------------------------------------------------- */
 
 static const char *no_room(const struct lineup *l, const struct neighbour *to, size_t octets)
 {
@@ -245,7 +245,7 @@ bool lineup_expire(struct lineup *l, msec now, struct lineup_end *end)
     return true;
 }
 
-/* ---- broadcasts -------------------------------------------------------------------------------------------------- */
+/* ---- broadcasts ------------------------------------------------------------------------------------------------- */
 
 const char *lineup_add_broadcast(struct lineup *l, uint8_t radius, struct span data)
 {
@@ -280,7 +280,7 @@ bool lineup_next_broadcast(struct lineup *l, msec now, uint8_t *radius, struct s
     return true;
 }
 
-/* ---- time -------------------------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------------------------- */
 
 static msec next_turn(const struct lineup *l)
 {
