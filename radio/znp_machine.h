@@ -16,7 +16,9 @@ enum {
     ZNP_WINDOW_LARGE = 16, /* Z-Stack 3.x.0 */
     ZNP_PAYLOAD = 82,      /* one frame in a secured network ... */
     ZNP_PAYLOAD_MAX = 220, /* ... or several, when the firmware can and the settings say so */
-    ZNP_QUEUE = 2 * ZNP_WINDOW_LARGE,
+    ZNP_QUEUE_FLIGHTS = 2 * ZNP_WINDOW_LARGE, /* requests that wait: those for frames under way ... */
+    ZNP_QUEUE_OTHERS = 16,                    /* ... and what may be refused */
+    ZNP_QUEUE = ZNP_QUEUE_FLIGHTS + ZNP_QUEUE_OTHERS,
     ZNP_ANSWER_MS = 6000,
     ZNP_SLOW_ANSWER_MS = 40000,     /* of commands that start a network */
     ZNP_COORDINATOR_RUNS = 9,       /* a device state */
@@ -50,6 +52,7 @@ struct znp_request {
 struct znp_line {
     struct znp_request queue[ZNP_QUEUE]; /* the first is under way when `waits` */
     size_t head, count;
+    size_t others; /* of these, of those that may be refused */
     bool waits;
     bool resyncs; /* an answer did not come: until a ping is answered, all others are late ones */
     bool hurried; /* the answer seems to have come, damaged */

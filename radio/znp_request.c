@@ -22,8 +22,14 @@ static struct znp_request *place(struct znp_line *l, size_t i)
     return &l->queue[(l->head + i) % ZNP_QUEUE];
 }
 
+static bool is_other(const struct znp_asker *asker)
+{
+    return asker->purpose == ZNP_FOR_NOBODY || asker->purpose == ZNP_FOR_LONG;
+}
+
 static void take_first(struct znp_line *l)
 {
+    l->others -= is_other(&place(l, 0)->asker);
     l->head = (l->head + 1) % ZNP_QUEUE;
     l->count--;
     l->waits = false;
@@ -41,12 +47,11 @@ static void ask_next(struct znp *z, msec now)
     coordinator_write(&z->c, span_of(r->bytes, r->len));
 }
 
-/* Half of the places are for frames under way, so that questions by the dozen cannot keep them out. */
+/* Questions by the dozen cannot keep frames out, nor frames questions. */
 bool znp_request(struct znp *z, const struct znp_asker *asker, const struct znp_message *m, msec now)
 {
     struct znp_line *l = &z->line;
-    bool optional = asker->purpose == ZNP_FOR_NOBODY || asker->purpose == ZNP_FOR_LONG;
-    if (l->count >= (optional ? ZNP_QUEUE / 2 : ZNP_QUEUE))
+    if (is_other(asker) ? l->others == ZNP_QUEUE_OTHERS : l->count - l->others == ZNP_QUEUE_FLIGHTS)
         return false;
     struct znp_request *r = place(l, l->count);
     struct writer w = writer_of(r->bytes, sizeof r->bytes);
@@ -56,13 +61,14 @@ bool znp_request(struct znp *z, const struct znp_asker *asker, const struct znp_
     r->command = m->command;
     r->len = (uint16_t)(sizeof r->bytes - w.left);
     l->count++;
+    l->others += is_other(asker);
     ask_next(z, now);
     return true;
 }
 
 void znp_request_forget(struct znp *z)
 {
-    z->line.count = 0;
+    z->line.count = z->line.others = 0;
     z->line.waits = z->line.resyncs = false;
     z->line.impatience = 0;
 }
