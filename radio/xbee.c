@@ -209,7 +209,7 @@ static void xbee_start(struct coordinator *c, msec now)
     x->calls = x->waits = x->formings = 0;
     xbee_reader_init(&x->readers[0], XBEE_PLAIN);
     xbee_reader_init(&x->readers[1], XBEE_ESCAPED);
-    xbee_send_forget(x);
+    xbee_send_begin(x);
     xbee_start_asking(x, now);
 }
 

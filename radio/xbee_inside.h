@@ -9,8 +9,9 @@
 /* A network is there 5 s after the last change, and 15 s more at worst; AI is asked so often meanwhile. */
 enum { XBEE_AWAIT_MS = 20000, XBEE_AWAIT_POLL_MS = 1000 };
 
-/* The module has 8 buffers and needs some for its own traffic. */
-enum { XBEE_WINDOW = 4 };
+/* The module has 8 buffers and needs some for its own traffic. A frame whose status is late does not count in the
+ * window, but takes a slot: else a few nodes that are away would hold up all others for as long as a parent waits. */
+enum { XBEE_WINDOW = 4, XBEE_SLOTS = 8 };
 
 /* The addressing of all XBees that were not told otherwise: what a plain transmit request uses. */
 enum { XBEE_DATA_ENDPOINT = 0xE8, XBEE_DATA_CLUSTER = 0x0011, XBEE_DATA_PROFILE = 0xC105 };
@@ -98,8 +99,10 @@ struct xbee {
         uint8_t id;
         uint16_t len;
         struct neighbour *to;
-        msec until;
-    } slots[XBEE_WINDOW];
+        bool late;
+        msec late_at, until;
+    } slots[XBEE_SLOTS];
+    uint8_t window;    /* for frames that are not late */
     uint8_t delivered; /* in a row, since the module was full */
 };
 
@@ -152,4 +155,4 @@ void xbee_send_tick(struct xbee *x, msec now);
 msec xbee_send_deadline(const struct xbee *x);
 bool xbee_send_has(const struct xbee *x, uint8_t id); /* is a frame with this id under way? */
 void xbee_send_lose(struct xbee *x);                  /* all under way end as lost */
-void xbee_send_forget(struct xbee *x);                /* they ended without us */
+void xbee_send_begin(struct xbee *x); /* nothing is under way; what was, ended without us */

@@ -170,7 +170,7 @@ void xbee_network_take(struct xbee *x)
     info->channel = (uint8_t)facts[FACT_CH];
     info->payload_limit = (uint16_t)(longest < FRAME_MOST ? longest : FRAME_MOST);
     info->broadcast_limit = facts[FACT_EE] ? BROADCAST_SECURE : BROADCAST_MOST;
-    info->window = XBEE_WINDOW;
+    xbee_send_begin(x);
     x->waits = x->formings = 0;
     if (!facts[FACT_EE] && x->common.settings->security)
         coordinator_log(&x->common, LEVEL_WARN, "this network is not encrypted (EE is 0)");

@@ -6,7 +6,8 @@
  *
  * The module answers each request with a Transmit Status, sometimes late: up to 4.8 s for a router, and for a sleeping
  * child as long as its parent keeps the frame, three times over. Nothing waits for that: the frame has a slot, the slot
- * a time-out, and a status that never comes counts as a node that cannot be reached. */
+ * a time-out, and a status that never comes counts as a node that cannot be reached. A frame that is late makes room in
+ * the window before that. */
 #include "radio/xbee_inside.h"
 
 #include <assert.h>
@@ -14,6 +15,7 @@
 enum {
     TRIES = 3,            /* of the module, for one frame */
     HOP_MS = 50,          /* a hop may take so long */
+    LATE_MS = 1500,       /* most statuses are here after some 10 ms */
     SLACK_MS = 2000,      /* beyond what the formula allows */
     HOPS_USUAL = 0x1E,    /* NH, where it could not be read */
     HOLD_LEAST_MS = 1200, /* a parent keeps a frame for no less ... */
@@ -75,7 +77,7 @@ static const struct verdict *verdict_of(uint8_t status)
 
 static struct xbee_slot *slot_of(struct xbee *x, uint8_t id)
 {
-    for (struct xbee_slot *s = x->slots; s < x->slots + XBEE_WINDOW; s++)
+    for (struct xbee_slot *s = x->slots; s < x->slots + XBEE_SLOTS; s++)
         if (s->token != 0 && s->id == id)
             return s;
     return NULL;
@@ -83,48 +85,67 @@ static struct xbee_slot *slot_of(struct xbee *x, uint8_t id)
 
 bool xbee_send_has(const struct xbee *x, uint8_t id)
 {
-    for (size_t i = 0; i < XBEE_WINDOW; i++)
+    for (size_t i = 0; i < XBEE_SLOTS; i++)
         if (x->slots[i].token != 0 && x->slots[i].id == id)
             return true;
     return false;
+}
+
+static void fit_window(struct xbee *x)
+{
+    uint8_t fits = x->window;
+    for (size_t i = 0; i < XBEE_SLOTS; i++)
+        fits = (uint8_t)(fits + x->slots[i].late);
+    x->common.info.window = fits < XBEE_SLOTS ? fits : XBEE_SLOTS;
 }
 
 static void end(struct xbee *x, struct xbee_slot *s, enum radio_sent result)
 {
     const uint8_t token = s->token;
     *s = (struct xbee_slot){ 0 };
+    fit_window(x);
     coordinator_sent(&x->common, token, result);
 }
 
 void xbee_send_lose(struct xbee *x)
 {
-    for (struct xbee_slot *s = x->slots; s < x->slots + XBEE_WINDOW; s++)
+    for (struct xbee_slot *s = x->slots; s < x->slots + XBEE_SLOTS; s++)
         if (s->token != 0)
             end(x, s, RADIO_LOST);
 }
 
-void xbee_send_forget(struct xbee *x)
+void xbee_send_begin(struct xbee *x)
 {
     memset(x->slots, 0, sizeof x->slots);
+    x->window = XBEE_WINDOW;
+    x->delivered = 0;
+    fit_window(x);
 }
 
 msec xbee_send_deadline(const struct xbee *x)
 {
     msec first = MSEC_NEVER;
-    for (size_t i = 0; i < XBEE_WINDOW; i++)
-        if (x->slots[i].token != 0 && x->slots[i].until < first)
-            first = x->slots[i].until;
+    for (size_t i = 0; i < XBEE_SLOTS; i++) {
+        const struct xbee_slot *s = &x->slots[i];
+        const msec next = s->late ? s->until : s->late_at;
+        if (s->token != 0 && next < first)
+            first = next;
+    }
     return first;
 }
 
 void xbee_send_tick(struct xbee *x, msec now)
 {
-    for (struct xbee_slot *s = x->slots; s < x->slots + XBEE_WINDOW; s++) {
-        if (s->token == 0 || now < s->until)
+    for (struct xbee_slot *s = x->slots; s < x->slots + XBEE_SLOTS; s++) {
+        if (s->token == 0)
+            continue;
+        s->late = now >= s->late_at;
+        if (now < s->until)
             continue;
         coordinator_log(&x->common, LEVEL_DEBUG, "no transmit status for frame %u", s->id);
         end(x, s, RADIO_UNREACHABLE);
     }
+    fit_window(x);
 }
 
 /* ---- sending ------------------------------------------------------------------------------------------------ */
@@ -161,9 +182,9 @@ void xbee_send_unicast(struct coordinator *c, const struct unicast *u, msec now)
 {
     struct xbee *x = (struct xbee *)c;
     struct xbee_slot *s = x->slots;
-    while (s < x->slots + XBEE_WINDOW && s->token != 0)
+    while (s < x->slots + XBEE_SLOTS && s->token != 0)
         s++;
-    assert(s < x->slots + XBEE_WINDOW);
+    assert(s < x->slots + XBEE_SLOTS);
     struct xbee_frame f = request(x, u->to, u->data);
     f.eui64 = u->to->eui64;
     f.nwk = u->to->nwk;
@@ -172,6 +193,7 @@ void xbee_send_unicast(struct coordinator *c, const struct unicast *u, msec now)
                              .id = xbee_write(x, &f),
                              .len = (uint16_t)u->data.len,
                              .to = u->to,
+                             .late_at = now + LATE_MS,
                              .until = now + patience(x, u->to->sleeper) };
 }
 
@@ -191,14 +213,13 @@ void xbee_send_broadcast(struct coordinator *c, uint8_t radius, struct span data
 /* Fewer at once for a while when the module is out of buffers. */
 static void adapt_window(struct xbee *x, const struct verdict *v)
 {
-    struct coordinator_info *info = &x->common.info;
     if (v->full) {
-        info->window = info->window > 1 ? info->window - 1 : 1;
+        x->window = x->window > 1 ? x->window - 1 : 1;
         x->delivered = 0;
-    } else if (v->result == RADIO_DELIVERED && info->window < XBEE_WINDOW) {
+    } else if (v->result == RADIO_DELIVERED && x->window < XBEE_WINDOW) {
         x->delivered++;
         if (x->delivered >= FULL_RECOVERY) {
-            info->window++;
+            x->window++;
             x->delivered = 0;
         }
     }

@@ -175,6 +175,7 @@ void xbee_start_modem(struct xbee *x, uint8_t status, msec now)
         begin_anew(x, name, now);
     } else if (started && x->phase == XBEE_FORMED) {
         xbee_network_await(x, now);
+        x->wake = now;
     } else if (started && (x->phase == XBEE_AWAITING || x->phase == XBEE_WATCHING)) {
         x->wake = now;
     } else if (status == MODEM_LEFT && running) {

@@ -175,11 +175,13 @@ static inline void module_turns(struct module *m)
 static inline void module_passes(struct module *m, msec ms)
 {
     const msec end = m->stage.now + ms;
-    while (m->stage.now < end) {
+    for (;;) {
         const msec next = m->stage.c->family->deadline(m->stage.c);
-        stage_passes(&m->stage,
-                     next > m->stage.now && next < end ? next - m->stage.now : end - m->stage.now);
+        const msec until = next < end ? next : end;
+        stage_passes(&m->stage, until > m->stage.now ? until - m->stage.now : 0);
         module_turns(m);
+        if (next >= end)
+            return;
     }
 }
 

@@ -168,6 +168,27 @@ static void a_sleeping_node_has_the_patience_of_its_parent(void **state)
     assert_int_equal(m->stage.sent_count, 1);
 }
 
+static void late_statuses_do_not_hold_up_the_others(void **state)
+{
+    struct module *m = *state;
+    const struct coordinator_info *info = &m->stage.c->info;
+    for (unsigned i = 0; i < 4; i++)
+        module_sends(m, i, "away");
+    module_passes(m, 1499);
+    assert_int_equal(info->window, 4);
+    module_passes(m, 1);
+    assert_int_equal(info->window, 8);
+    for (unsigned i = 4; i < 8; i++)
+        module_sends(m, i, "here");
+    module_passes(m, 2000);
+    assert_int_equal(info->window, 8); /* the module has no more buffers */
+    module_says_status(m, 0, 0x21);
+    assert_int_equal(info->window, 8);
+    module_passes(m, 10000);
+    assert_int_equal(m->stage.sent_count, 8);
+    assert_int_equal(info->window, 4);
+}
+
 static void a_frame_id_is_never_zero_and_never_in_use_twice(void **state)
 {
     struct module *m = *state;
@@ -200,6 +221,7 @@ int main(void)
         SCENE(a_payload_that_is_too_large_lowers_the_limit),
         SCENE(a_status_that_never_comes_counts_as_unreachable),
         SCENE(a_sleeping_node_has_the_patience_of_its_parent),
+        SCENE(late_statuses_do_not_hold_up_the_others),
         SCENE(a_frame_id_is_never_zero_and_never_in_use_twice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
