@@ -15,6 +15,7 @@
 
 enum {
     ANSWER_MS = 1800,
+    HURRY_MS = 200, /* when something came that was damaged: it may have been the answer */
     TRIES = 3,
     POLL_MS = 10000,     /* the state octet, while nothing happens ... */
     POLL_BUSY_MS = 1000, /* ... while something is under way ... */
@@ -208,18 +209,27 @@ static void deconz_start(struct coordinator *c, msec now)
     deconz_run(d, DECONZ_INQUIRE, now);
 }
 
+/* Something came, and nobody can tell what: an answer, or news of the state. Each question is hurried only once, since a
+ * line of noise must not make them all be given up. */
+static void hear_damage(struct deconz *d, msec now)
+{
+    for (struct deconz_ask *a = d->asks; a < d->asks + DECONZ_ASKS; a++)
+        if (a->tries == 1 && a->until > now + HURRY_MS)
+            a->until = now + HURRY_MS;
+    if (d->c.state != COORDINATOR_UP)
+        return;
+    d->c.events->dropped(d->c.events->context, "damaged frame");
+    d->poll_at = now;
+}
+
 static void deconz_hear(struct coordinator *c, struct span bytes, msec now)
 {
     struct deconz *d = deconz_of(c);
     struct deconz_frame f;
     while (!d->given_up && deconz_next(&d->reader, &bytes, &f))
         take_frame(d, &f, now);
-    for (; d->damaged != deconz_damaged(&d->reader); d->damaged++) {
-        if (c->state != COORDINATOR_UP)
-            continue;
-        c->events->dropped(c->events->context, "damaged frame");
-        d->poll_at = now; /* it may have been news */
-    }
+    for (; d->damaged != deconz_damaged(&d->reader); d->damaged++)
+        hear_damage(d, now);
     pump(d, now);
 }
 

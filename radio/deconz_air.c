@@ -11,9 +11,12 @@
 #include "radio/deconz_inside.h"
 #include "radio/little.h"
 
+#include <assert.h>
+
 enum {
     WAIT_MS = 10000,    /* for a free slot */
-    CONFIRM_MS = 30000, /* for what became of it: a parent may hold it for 7.68 s, some times over */
+    CONFIRM_MS = 8000,  /* for what became of it: three tries over some hops ... */
+    SLEEPER_MS = 30000, /* ... or each of them held for a sleeping child, 7.68 s */
     BUSY_MS = 200,      /* until the stick is asked again whether it has room */
     ALL_AWAKE = 0xFFFD,
     BROADCASTS_FROM = 0xFFF8,
@@ -30,12 +33,17 @@ enum {
 
 /* ---- places ----------------------------------------------------------------------------------------------------- */
 
-static struct deconz_place *free_place(struct deconz *d)
+/* Frames of our own, without a token, leave as many places as there may be frames of the radio's. */
+static struct deconz_place *free_place(struct deconz *d, uint8_t token)
 {
-    for (struct deconz_place *p = d->places; p < d->places + DECONZ_PLACES; p++)
-        if (p->stage == PLACE_FREE)
-            return p;
-    return NULL;
+    struct deconz_place *found = NULL;
+    size_t own = 0;
+    for (struct deconz_place *p = d->places; p < d->places + DECONZ_PLACES; p++) {
+        if (p->stage == PLACE_FREE && !found)
+            found = p;
+        own += p->stage != PLACE_FREE && !p->token;
+    }
+    return token || own < DECONZ_PLACES - DECONZ_WINDOW ? found : NULL;
 }
 
 static struct deconz_place *place_of(struct deconz *d, uint8_t id)
@@ -63,24 +71,25 @@ static void finish(struct deconz *d, struct deconz_place *p, enum radio_sent res
         coordinator_sent(&d->c, p->token, result);
 }
 
-/* False: no place. */
-static bool put(struct deconz *d, struct deconz_request *q, uint8_t token, msec now)
+/* NULL: no place. */
+static struct deconz_place *put(struct deconz *d, struct deconz_request *q, uint8_t token, msec now)
 {
-    struct deconz_place *p = free_place(d);
+    struct deconz_place *p = free_place(d, token);
     if (!p)
-        return false;
+        return NULL;
     struct writer w = writer_of(p->body, sizeof p->body);
     q->id = p->id = next_id(d);
     deconz_write_request(q, &w);
     if (w.failed)
-        return false;
+        return NULL;
     p->stage = PLACE_WAITS;
+    p->sleeper = false;
     p->token = token;
     p->order = d->order++;
     p->until = now + WAIT_MS;
     p->len = (uint16_t)(sizeof p->body - w.left);
     p->data_len = (uint16_t)q->data.len;
-    return true;
+    return p;
 }
 
 bool deconz_air_is_busy(const struct deconz *d)
@@ -107,8 +116,9 @@ void deconz_air_send(struct deconz *d, const struct unicast *u, msec now)
         .data = u->data,
         .options = u->data.len > ONE_FRAME ? DECONZ_APS_ACK | DECONZ_FRAGMENT : DECONZ_APS_ACK,
     };
-    if (!put(d, &q, u->token, now))
-        coordinator_sent(&d->c, u->token, RADIO_BUSY);
+    struct deconz_place *p = put(d, &q, u->token, now);
+    assert(p); /* there are never more of these than the window */
+    p->sleeper = n->sleeper;
 }
 
 void deconz_air_broadcast(struct deconz *d, uint8_t radius, struct span data, msec now)
@@ -192,7 +202,7 @@ void deconz_air_queued(struct deconz *d, const struct deconz_frame *f, msec now)
     switch (f->status) {
     case DECONZ_OK:
         p->stage = PLACE_ACCEPTED;
-        p->until = now + CONFIRM_MS;
+        p->until = now + (p->sleeper ? SLEEPER_MS : CONFIRM_MS);
         return;
     case DECONZ_BUSY:
         wait_again(d, p, now);

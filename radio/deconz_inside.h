@@ -65,6 +65,7 @@ struct deconz_place {
     enum deconz_stage stage;
     uint8_t id;    /* the stick's name for it */
     uint8_t token; /* 0: nobody asks what became of it */
+    bool sleeper;  /* its parent may hold it for long */
     uint32_t order;
     msec until;
     uint16_t len, data_len;

@@ -303,13 +303,16 @@ static void deconz_tick(struct sim_stick *stick, msec now)
     }
     if (now >= s->change_at)
         network_changes(s);
+    conbee_forget(s, now);
     conbee_tell_state(s);
 }
 
 static msec deconz_deadline(const struct sim_stick *stick)
 {
     const struct stick *s = (const struct stick *)stick;
-    return s->change_at < s->watchdog_at ? s->change_at : s->watchdog_at;
+    const msec own = s->change_at < s->watchdog_at ? s->change_at : s->watchdog_at;
+    const msec slots = conbee_forgets_at(s);
+    return own < slots ? own : slots;
 }
 
 const struct sim_family sim_deconz = {

@@ -10,7 +10,7 @@
 
 enum { NO_ACK = 0xA7, NO_ROUTE = 0xD0, EXPIRED = 0xF0 };
 enum { ZDO_ADDRESS_QUESTION = 0x0001, ZDO_ADDRESS_ANSWER = 0x8001, ZDO_ANNOUNCE = 0x0013 };
-enum { BROADCASTS_FROM = 0xFFF8, ONE_PIECE = 127, ANNOUNCE_ROUTER = 0x8E };
+enum { FORGOTTEN_MS = 10000, BROADCASTS_FROM = 0xFFF8, ONE_PIECE = 127, ANNOUNCE_ROUTER = 0x8E };
 
 /* ---- frames from nodes ------------------------------------------------------------------------------------------ */
 
@@ -145,7 +145,6 @@ void conbee_take_request(struct stick *s, const struct deconz_frame *f, msec now
     const size_t n = free_slot(s);
     const bool good = deconz_read_request(f->body, &q);
     enum deconz_status status = DECONZ_OK;
-    (void)now;
     if (!good || (q.data.len > ONE_PIECE && !(q.options & DECONZ_FRAGMENT)))
         status = DECONZ_INVALID_VALUE;
     else if (s->state != DECONZ_CONNECTED)
@@ -155,12 +154,28 @@ void conbee_take_request(struct stick *s, const struct deconz_frame *f, msec now
     if (status == DECONZ_OK)
         s->slots[n] = (struct slot){
             true,
+            now + FORGOTTEN_MS,
             { .id = q.id, .to = q.to, .endpoint = q.endpoint, .source_endpoint = q.source_endpoint }
         };
     const uint8_t payload[2] = { conbee_state(s), good ? q.id : 0 };
     conbee_answer_payload(s, f, status, span_of(payload, sizeof payload));
     if (status == DECONZ_OK)
         transmit(s, n, &q);
+}
+
+void conbee_forget(struct stick *s, msec now)
+{
+    for (struct slot *slot = s->slots; slot < s->slots + SLOTS; slot++)
+        slot->used = slot->used && now < slot->until;
+}
+
+msec conbee_forgets_at(const struct stick *s)
+{
+    msec at = MSEC_NEVER;
+    for (const struct slot *slot = s->slots; slot < s->slots + SLOTS; slot++)
+        if (slot->used && slot->until < at)
+            at = slot->until;
+    return at;
 }
 
 static void tell_poll(struct stick *s, uint16_t nwk, uint8_t lqi)

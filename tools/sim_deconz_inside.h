@@ -29,6 +29,7 @@ struct arrival {
 
 struct slot {
     bool used;
+    msec until; /* of which nobody tells what became is forgotten */
     struct deconz_confirm confirm;
 };
 
@@ -69,6 +70,8 @@ void conbee_tell_state(struct stick *s); /* unasked, when there is something new
 
 typedef void conbee_command(struct stick *s, const struct deconz_frame *f, msec now);
 conbee_command conbee_give_indication, conbee_give_confirm, conbee_take_request;
+void conbee_forget(struct stick *s, msec now); /* frees the slots of which nothing was heard for long */
+msec conbee_forgets_at(const struct stick *s);
 void conbee_receive(struct sim_stick *stick, const struct sim_frame *f, msec now);
 void conbee_outcome(struct sim_stick *stick, uint32_t token, enum sim_outcome how, msec now);
 void conbee_joined(struct sim_stick *stick, uint64_t eui64, uint16_t nwk, msec now);

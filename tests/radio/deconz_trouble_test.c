@@ -70,6 +70,32 @@ static void a_damaged_frame_is_counted_and_its_news_asked_for(void **state)
     assert_int_equal(b.s.heard_count, 1);
 }
 
+static void a_damaged_answer_is_asked_for_again_soon(void **state)
+{
+    (void)state;
+    has_network();
+    comes_up();
+    b.damaged = DECONZ_REQUEST;
+    (void)sends(10);
+    assert_int_equal(b.asked[DECONZ_REQUEST], 1);
+    passes(250);
+    assert_int_equal(b.asked[DECONZ_REQUEST], 2);
+}
+
+static void noise_does_not_make_a_silent_stick_be_given_up_sooner(void **state)
+{
+    (void)state;
+    has_network();
+    comes_up();
+    b.mute = DECONZ_REQUEST;
+    (void)sends(10);
+    for (int i = 0; i < 30; i++) {
+        stage_hears(&b.s, "c0 55 c0");
+        passes(100);
+    }
+    assert_int_equal(b.s.restart_count, 0);
+}
+
 static void new_nodes_are_let_in_on_demand(void **state)
 {
     (void)state;
@@ -106,6 +132,8 @@ int main(void)
         SCENE(firmware_without_a_watchdog_is_left_in_peace),
         SCENE(a_stick_that_falls_silent_is_given_up),
         SCENE(a_damaged_frame_is_counted_and_its_news_asked_for),
+        SCENE(a_damaged_answer_is_asked_for_again_soon),
+        SCENE(noise_does_not_make_a_silent_stick_be_given_up_sooner),
         SCENE(new_nodes_are_let_in_on_demand),
         SCENE(a_probe_is_recognised_by_its_answer),
     };
