@@ -13,7 +13,9 @@ static void an_unplugged_stick_is_lost_once_and_let_go(void **state)
     line_is_lost();
     assert_int_equal(each_descriptor("/dev/pts/", NULL), 0);
     unlink(scene.link); /* or it leads to the next terminal that somebody opens */
-    time_passes(300000);
+    time_passes(10000);
+    lines_are(2);
+    time_passes(290000);
     assert_int_equal(scene.ear.lost, 1);
     is_said_once("is gone: unplugged? It is opened again as soon as it is back");
     is_said_once("is not there: is it plugged in?"); /* since it lasts */
@@ -72,6 +74,41 @@ static void folders_that_come_and_go_with_the_stick_are_watched(void **state)
         time_passes(100000);
         assert_int_equal(scene.ear.opened, round);
     }
+    close(peer);
+}
+
+/* udev removes the folder with its last link; all this within one back-off. */
+static void a_folder_that_goes_and_comes_back_is_watched(void **state)
+{
+    char by_id[PATH_ROOM * 2], port[PATH_ROOM * 3];
+    (void)state;
+    snprintf(by_id, sizeof by_id, "%s/by-id", scene.folder);
+    snprintf(port, sizeof port, "%s/usb-X", by_id);
+    const int peer = stick();
+    assert_int_equal(mkdir(by_id, 0755), 0);
+    line_to(port);
+    time_passes(20000);
+    rmdir(by_id);
+    time_passes(200);
+    assert_int_equal(mkdir(by_id, 0755), 0);
+    assert_int_equal(symlink(ptsname(peer), port), 0);
+    time_passes(200);
+    assert_int_equal(scene.ear.opened, 1);
+    close(peer);
+}
+
+static void a_link_that_waits_for_its_device_is_watched_at_both_ends(void **state)
+{
+    char device[PATH_ROOM * 2];
+    (void)state;
+    snprintf(device, sizeof device, "%s/ttyUSB0", scene.folder);
+    const int peer = stick();
+    assert_int_equal(symlink("./ttyUSB0", scene.link), 0);
+    line_to(scene.link);
+    time_passes(20000);
+    assert_int_equal(symlink(ptsname(peer), device), 0);
+    time_passes(200);
+    assert_int_equal(scene.ear.opened, 1);
     close(peer);
 }
 
@@ -153,6 +190,9 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(folders_that_come_and_go_with_the_stick_are_watched, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(a_folder_that_goes_and_comes_back_is_watched, begin, end),
+        cmocka_unit_test_setup_teardown(a_link_that_waits_for_its_device_is_watched_at_both_ends,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(the_back_off_grows_until_the_line_settles, begin, end),
         cmocka_unit_test_setup_teardown(the_layer_above_may_reopen_from_within_its_events, begin, end),
         cmocka_unit_test_setup_teardown(the_layer_above_may_free_the_line_from_within_its_events,

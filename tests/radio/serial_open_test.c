@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 enum { NOBODY = 65534 };
@@ -88,6 +89,7 @@ static pid_t program_with(const char *port)
     assert_int_equal(pipe(ready), 0);
     const pid_t pid = fork();
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         const int fd = open(port, O_RDWR | O_NOCTTY);
         (void)!write(ready[1], fd >= 0 && flock(fd, LOCK_EX) == 0 ? "y" : "n", 1);
         for (;;)
@@ -244,15 +246,17 @@ static void auto_takes_the_port_that_fits_also_when_it_comes_later(void **state)
     (void)state;
     const int peer = stick();
     line_in_tree((struct serial_line){ .port = "auto", .driver = DRIVER_EZSP });
+    plug_in(&tree, (struct plug){ .tty = "ttyACM1", .ids = "1cf1:0030", .by_id = "usb-ConBee_II" });
     time_passes(60000);
     is_said_once(
-        "port: auto: no port fits this driver: is the stick plugged in? No USB serial port is there");
+        "port: auto: no port fits this driver: is the stick plugged in? If it is this, name it: ");
     plug_in(&tree, (struct plug){ .tty = "ttyACM0",
                                   .ids = "1a86:55d4",
                                   .product = "SONOFF",
                                   .by_id = "usb-E",
                                   .leads_to = ptsname(peer) });
-    line_opens();
+    time_passes(200);
+    assert_int_equal(scene.ear.opened, 1);
     is_said_once("/dev/serial/by-id/usb-E is open (/dev/pts/");
     lines_are(2);
     close(peer);

@@ -93,6 +93,14 @@ static void is_ours_alone(int fd)
     assert_int_equal(exclusive, 1);
 }
 
+static void is_ours_no_more(int fd)
+{
+    int exclusive = 1;
+    assert_int_equal(ioctl(fd, TIOCGEXCL, &exclusive), 0);
+    assert_int_equal(exclusive, 0);
+    close(fd);
+}
+
 static void a_real_port_is_locked_and_let_go(void **state)
 {
     (void)state;
@@ -105,8 +113,11 @@ static void a_real_port_is_locked_and_let_go(void **state)
     time_passes(100);
     assert_int_equal(scene.second.opened, 0);
     is_said_once("is in use by ");
+    const int beside = open(ptsname(peer), O_RDWR | O_NOCTTY | O_CLOEXEC);
     serial_free(scene.ear.line);
     scene.ear.line = NULL;
+    if (beside >= 0) /* only root gets there */
+        is_ours_no_more(beside);
     time_passes(3000);
     assert_int_equal(scene.second.opened, 1);
     close(peer);

@@ -69,6 +69,8 @@ static void more_than_the_kernel_takes_waits_and_all_arrives(void **state)
     turn_once();
     assert_in_range(serial_waiting(scene.ear.line), 1, LEN - 1);
     for (size_t n = 0; n < LEN;) {
+        assert_int_equal(
+            poll(&(struct pollfd){ .fd = peer, .events = POLLIN }, 1, PATIENCE_S * 1000), 1);
         const ssize_t more = read(peer, got + n, LEN - n);
         assert_true(more > 0);
         n += (size_t)more;
