@@ -2,5 +2,5 @@
 #include "tools/sim_families.h"
 
 const struct sim_family *const sim_families[] = {
-    NULL,
+    &sim_xbee, &sim_znp, &sim_ezsp, &sim_deconz, NULL,
 };

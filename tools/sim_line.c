@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PIECE_MAX = 4096, CONGESTED = 1024, ROOM_AGAIN = 512 };
+enum { PIECE_MAX = 4096, CONGESTED = 32 };
 
 struct sim_line {
     struct event_base *loop;
@@ -117,6 +117,7 @@ static void on_door(evutil_socket_t fd, short what, void *context)
             host_gone(l);
     }
     serve(l, sim_clock_ns());
+    l->events.changed(l->events.context);
 }
 
 static bool open_port(struct sim_line *l)
@@ -159,6 +160,11 @@ bool sim_line_plugged(const struct sim_line *l)
     return l->plugged;
 }
 
+bool sim_line_listened(const struct sim_line *l)
+{
+    return l->plugged && l->host;
+}
+
 const char *sim_line_path(const struct sim_line *l)
 {
     if (l->settings.listen)
@@ -175,8 +181,10 @@ struct sim_line *sim_line_new(struct event_base *loop, const struct sim_line_set
     *l = (struct sim_line){ .loop = loop, .settings = *settings, .events = *events, .fd = -1 };
     l->in = pace_of(settings->baud);
     l->timer = evtimer_new(loop, on_timer, l);
-    if (l->timer && sim_outbox_init(&l->out, settings->baud))
+    if (l->timer && sim_outbox_init(&l->out, settings->baud)) {
+        l->out.low = CONGESTED;
         return l;
+    }
     sim_line_free(l);
     return NULL;
 }
@@ -254,10 +262,10 @@ static void say(struct sim_line *l, uint64_t now)
 
 static void tell_room(struct sim_line *l)
 {
-    if (!l->congested || sim_outbox_waiting(&l->out) > ROOM_AGAIN)
+    if (!l->congested || sim_line_congested(l))
         return;
     l->congested = false;
-    l->events.room(l->events.context);
+    l->events.changed(l->events.context);
 }
 
 static void serve(struct sim_line *l, uint64_t now)

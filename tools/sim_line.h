@@ -16,7 +16,7 @@ struct sim_line_settings {
 struct sim_line_events {
     void *context;
     void (*heard)(void *context, struct span bytes); /* from the host */
-    void (*room)(void *context);                     /* it was congested and is no more */
+    void (*changed)(void *context); /* it was congested and is no more, or the host came or went */
 };
 
 /* Unplugged at first. NULL when memory ends. */
@@ -27,6 +27,8 @@ void sim_line_free(struct sim_line *l); /* unplugs; NULL is allowed */
 bool sim_line_plug(struct sim_line *l); /* false: it has been said why */
 void sim_line_unplug(struct sim_line *l);
 bool sim_line_plugged(const struct sim_line *l);
+bool sim_line_listened(const struct sim_line *l); /* a host has the port open */
+bool sim_line_listened(const struct sim_line *l); /* a host has the port open */
 
 /* Where the host finds it: the symlink, the device, or tcp://host:port. */
 const char *sim_line_path(const struct sim_line *l);
@@ -34,5 +36,5 @@ const char *sim_line_path(const struct sim_line *l);
 /* To the host; copied. Lost when it is unplugged or nobody listens, as on a UART. */
 void sim_line_write(struct sim_line *l, struct span frame, enum sim_way way);
 
-bool sim_line_congested(const struct sim_line *l); /* several milliseconds of octets wait for the line */
+bool sim_line_congested(const struct sim_line *l); /* there is no hurry to write more */
 bool sim_line_drained(const struct sim_line *l); /* the host has read everything, as far as one can see */

@@ -160,8 +160,8 @@ uint64_t sim_outbox_due(const struct sim_outbox *o)
     measure(o, &least, &most);
     if (most == 0 || o->blocked)
         return held;
-    size_t chunk = pace_chunk(&o->pace);
-    size_t n = most < chunk ? most : chunk;
+    size_t chunk = pace_chunk(&o->pace), until_low = most > o->low ? most - o->low : most;
+    size_t n = until_low < chunk ? until_low : chunk;
     uint64_t due = o->pace.octet_ns > 0 ? pace_due(&o->pace, n > least ? n : least) : 0;
     due = due > o->not_before ? due : o->not_before;
     return due < held ? due : held;

@@ -24,6 +24,7 @@ struct sim_outbox {
     struct sim_stretch split, joined;
     size_t held_frames;
     uint64_t held_until, not_before;
+    size_t low;   /* it is also due when so few octets wait: somebody wants to add more then */
     bool blocked; /* the host reads too slowly: wait until its port is writable */
 };
 

@@ -13,7 +13,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { FRAME_ROOM = 4096, PASSES = 64, FIRST_BROADCAST = 0xFFF8 };
+enum { FRAME_ROOM = 4096, PASSES = 64, FIRST_BROADCAST = 0xFFF8, SETTLE_MS = 300 };
 
 /* ---- two clocks ---------------------------------------------------------------------------------------------------- */
 
@@ -152,13 +152,32 @@ static void nodes_joined(void *context, uint64_t eui64, uint16_t nwk)
 
 /* ---- a turn -------------------------------------------------------------------------------------------------------- */
 
+/* When nodes may begin: there is a network, it is open for them, and the host had a moment to look around. */
+static msec begin_at(const struct sim_scene *s)
+{
+    bool open = !s->settings.permit_only || s->real < s->open_until;
+    bool ready = s->network.formed && open && s->host_since != MSEC_NEVER;
+    return ready ? s->host_since + SETTLE_MS : MSEC_NEVER;
+}
+
 static void admit(struct sim_scene *s)
 {
-    bool open =
-        s->network.formed && powered(s) && (!s->settings.permit_only || s->real < s->open_until);
+    if (!sim_line_listened(s->line))
+        s->host_since = MSEC_NEVER;
+    else if (s->host_since == MSEC_NEVER)
+        s->host_since = s->real;
+    bool open = begin_at(s) <= s->real;
     if (open != s->let_in)
         sim_nodes_let_in(s->nodes, open, s->simulated);
     s->let_in = open;
+}
+
+/* The next time that `admit` may see things differently. */
+static uint64_t admission_due(const struct sim_scene *s)
+{
+    if (!s->let_in)
+        return real_due(begin_at(s));
+    return s->settings.permit_only ? real_due(s->open_until) : UINT64_MAX;
 }
 
 static void reset_stick(struct sim_scene *s)
@@ -175,10 +194,10 @@ static uint64_t next_due(const struct sim_scene *s)
     uint64_t due = powered(s) ? real_due(s->settings.family->deadline(s->stick)) : UINT64_MAX;
     uint64_t air = simulated_due(s, sim_air_deadline(s->air));
     uint64_t nodes = simulated_due(s, sim_nodes_deadline(s->nodes));
-    uint64_t shut = s->let_in && s->settings.permit_only ? real_due(s->open_until) : UINT64_MAX;
+    uint64_t admission = admission_due(s);
     due = air < due ? air : due;
     due = nodes < due ? nodes : due;
-    return shut < due ? shut : due;
+    return admission < due ? admission : due;
 }
 
 static void ask_all(struct sim_scene *s)
@@ -239,7 +258,7 @@ static void line_heard(void *context, struct span bytes)
     sim_scene_turn(s);
 }
 
-static void line_room(void *context)
+static void line_changed(void *context)
 {
     sim_scene_turn(context);
 }
@@ -265,5 +284,5 @@ struct sim_nodes_events sim_scene_nodes_events(struct sim_scene *s)
 
 struct sim_line_events sim_scene_line_events(struct sim_scene *s)
 {
-    return (struct sim_line_events){ s, line_heard, line_room };
+    return (struct sim_line_events){ s, line_heard, line_changed };
 }

@@ -27,6 +27,7 @@ struct sim_scene {
     uint64_t start_ns;
     msec real, simulated; /* now, on the two clocks */
     msec open_until;      /* real; nodes may join */
+    msec host_since;      /* real; MSEC_NEVER: there is no host */
     bool let_in, reset, stopped;
     struct traffic to_host, from_host;
     uint64_t radio_up; /* frames of nodes that the stick heard */

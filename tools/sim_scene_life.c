@@ -61,6 +61,7 @@ struct sim_scene *sim_scene_new(struct event_base *loop, const struct sim_scene_
         return NULL;
     *s = (struct sim_scene){ .settings = *settings, .changed = changed, .context = context };
     s->start_ns = sim_clock_ns();
+    s->host_since = MSEC_NEVER;
     s->world = sim_scene_world(s);
     s->network = settings->network;
     s->faults.random = settings->seed;

@@ -49,18 +49,29 @@ static void a_stick_resets_itself_when_asked_and_after_so_many_frames(void **sta
     assert_true(resets > 3);
 }
 
+static bool heard_one_more(void)
+{
+    return w.frames >= 2;
+}
+
 static void a_quiet_stick_says_nothing_until_it_is_told_to(void **state)
 {
     (void)state;
-    const struct sim_scene_settings p = usual();
+    struct sim_scene_settings p = usual();
+    p.nodes.count = 1;
+    p.nodes.plan.retry_ms = 600000;
     begin(&p);
     host_opens();
+    w.mute = true;
+    run_until(heard_something); /* its CONNECT */
     assert_string_equal(ask("quiet"), "ok quiet");
-    assert_string_equal(ask("rejoin 1"), "ok rejoin 1");
-    event_base_loop(w.loop, EVLOOP_NONBLOCK);
-    assert_int_equal(w.frames, 0);
+    assert_string_equal(ask("say 1 0216"), "ok say 1 0216");
+    look_around();
     assert_string_equal(ask("quiet:0"), "ok quiet:0");
-    run_until(all_acknowledged);
+    assert_string_equal(ask("say 1 021817"), "ok say 1 021817");
+    run_until(heard_one_more);
+    assert_int_equal(w.frames, 2);
+    assert_int_equal(w.nonsense, 1);
 }
 
 static void commands_that_make_no_sense_are_refused_with_what_would(void **state)

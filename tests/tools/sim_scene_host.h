@@ -237,6 +237,13 @@ static inline void run_until(bool (*done)(void))
     evtimer_del(w.patience);
 }
 
+/* What is ready now is done, and what that makes ready. */
+static inline void look_around(void)
+{
+    for (unsigned i = 0; i < 20; i++)
+        event_base_loop(w.loop, EVLOOP_NONBLOCK);
+}
+
 static inline void scene_changed(void *context)
 {
     (void)context;

@@ -76,7 +76,7 @@ static void a_host_that_leaves_takes_its_lock_and_its_octets_with_it(void **stat
     assert_int_equal(ioctl(w.fd, TIOCEXCL), 0);
     sim_scene_noise(w.scene, 100);
     host_closes();
-    event_base_loop(w.loop, EVLOOP_NONBLOCK);
+    look_around();
     host_opens();
     int exclusive = 1;
     assert_int_equal(ioctl(w.fd, TIOCGEXCL, &exclusive), 0);
@@ -93,7 +93,7 @@ static void nobody_hears_what_is_said_before_the_port_is_opened(void **state)
     p.nodes.count = 0;
     begin(&p);
     assert_string_equal(ask("noise 50"), "ok noise 50");
-    event_base_loop(w.loop, EVLOOP_NONBLOCK);
+    look_around();
     host_opens();
     uint8_t octet;
     assert_int_equal(read(w.fd, &octet, 1), -1);
