@@ -1,12 +1,12 @@
 /* znp.c -- TI's Z-Stack on a stick of its own, spoken to over a serial line: the family as the radio sees it.
  *
- * Everything the stick sends is either the answer to our one request under way (znp_request.c) or an indication, which a
- * table below hands to whoever it concerns. The bring-up is in znp_start.c and the files it names, frames under way in
- * znp_send.c, frames that came in znp_hear.c.
+ * Everything the stick sends is either the answer to our one request under way (znp_request.c) or an indication,
+ * which a table below hands to whoever it concerns. The bring-up is in znp_start.c and the files it names, frames
+ * under way in znp_send.c, frames that came in znp_hear.c.
  *
- * Time matters in four places, whose earliest deadline is ours: an answer that does not come, a step of the bring-up, a
- * frame under way, and a line that fell silent: in the middle of what looked like a frame, or for so long that the stick
- * is asked whether it is still there. */
+ * Time matters in four places, whose earliest deadline is ours: an answer that does not come, a step of the bring-up,
+ * a frame under way, and a line that fell silent: in the middle of what looked like a frame, or for so long that the
+ * stick is asked whether it is still there. */
 #include "radio/znp.h"
 
 #include "radio/znp_machine.h"
@@ -40,7 +40,7 @@ void znp_give_up(struct znp *z, const char *why)
     coordinator_restart(&z->c, "%s", why);
 }
 
-/* ---- what the stick says by itself --------------------------------------------------------------------------------- */
+/* ---- what the stick says by itself ------------------------------------------------------------------------------- */
 
 static void on_nwk_found(struct znp *z, const struct znp_message *m, msec now)
 {
@@ -104,7 +104,7 @@ static void take_frames(struct znp *z, msec now)
         znp_request_damaged(z, now);
 }
 
-/* ---- the family --------------------------------------------------------------------------------------------------- */
+/* ---- the family -------------------------------------------------------------------------------------------------- */
 
 static void znp_init(struct coordinator *c)
 {
@@ -194,7 +194,7 @@ static void znp_permit_join(struct coordinator *c, uint8_t seconds, msec now)
         coordinator_log(c, LEVEL_WARN, "too busy to change who may join; try again");
 }
 
-/* ---- probing ------------------------------------------------------------------------------------------------------ */
+/* ---- probing ----------------------------------------------------------------------------------------------------- */
 
 static size_t znp_probe(struct writer *w)
 {

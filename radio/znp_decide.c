@@ -1,8 +1,8 @@
 /* znp_decide.c -- the steps of the bring-up that find out about the stick's network, and resume it.
  *
- * A network that agrees with the settings is resumed; where there is none, one is formed; one that disagrees is touched by
- * nobody, unless the settings say "replace". The comparison is made before the network starts, and once more when it
- * runs and tells what it is. */
+ * A network that agrees with the settings is resumed; where there is none, one is formed; one that disagrees is
+ * touched by nobody, unless the settings say "replace". The comparison is made before the network starts, and once
+ * more when it runs and tells what it is. */
 #include "radio/znp_steps.h"
 
 enum {
@@ -14,7 +14,7 @@ enum {
     STARTED_NOT = 2
 };
 
-/* ---- is there a network, and is it the right one ------------------------------------------------------------------ */
+/* ---- is there a network, and is it the right one ----------------------------------------------------------------- */
 
 static enum znp_step differs(struct znp *z, const char *what)
 {
@@ -56,7 +56,7 @@ static enum znp_step take_read(struct znp *z, const struct znp_message *m)
     return z->device_state == ZNP_COORDINATOR_RUNS ? ZNP_INFORM : decide(z);
 }
 
-/* ---- resuming ----------------------------------------------------------------------------------------------------- */
+/* ---- resuming ---------------------------------------------------------------------------------------------------- */
 
 static void ask_start(struct znp *z, struct writer *scratch, struct znp_message *m)
 {

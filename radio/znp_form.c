@@ -1,9 +1,9 @@
 /* znp_form.c -- the steps of the bring-up that form a network.
  *
- * The stick is told to forget, and restarted; then the new network is written into its memory item by item, and started:
- * by the commissioning commands of Z-Stack 3, or by the start command of 1.2, which forms when it finds no network. What
- * counts is that the stick says it runs as a coordinator; then it tells what it made of our wish, since it takes another
- * PAN id when it hears the wanted one nearby. */
+ * The stick is told to forget, and restarted; then the new network is written into its memory item by item, and
+ * started: by the commissioning commands of Z-Stack 3, or by the start command of 1.2, which forms when it finds no
+ * network. What counts is that the stick says it runs as a coordinator; then it tells what it made of our wish, since
+ * it takes another PAN id when it hears the wanted one nearby. */
 #include "radio/znp_steps.h"
 
 enum {
@@ -28,7 +28,7 @@ enum znp_step znp_form_begin(struct znp *z)
     return ZNP_STORE;
 }
 
-/* ---- forming ------------------------------------------------------------------------------------------------------ */
+/* ---- forming ----------------------------------------------------------------------------------------------------- */
 
 static void ask_store(struct znp *z, struct writer *scratch, struct znp_message *m)
 {

@@ -1,8 +1,8 @@
 /* znp_hear.c -- frames that came, and the nodes they are from.
  *
- * Z-Stack gives a sender's 16-bit address only. The table of neighbours knows most of them, from joins and announcements;
- * a stranger's frame waits while the network is asked for the 64-bit address. There is no profile in an indication
- * either: the stick hands us only what fits the endpoint that we registered.
+ * Z-Stack gives a sender's 16-bit address only. The table of neighbours knows most of them, from joins and
+ * announcements; a stranger's frame waits while the network is asked for the 64-bit address. There is no profile in
+ * an indication either: the stick hands us only what fits the endpoint that we registered.
  *
  * A message that is too long for one serial frame stays in the stick, which names it by its time stamp. It is fetched
  * piece by piece and freed there; one at a time, since it is rare. */
@@ -16,7 +16,7 @@ enum {
     NWK_MASK = 0xFFFF
 };
 
-/* ---- whose is it -------------------------------------------------------------------------------------------------- */
+/* ---- whose is it ------------------------------------------------------------------------------------------------- */
 
 /* True: it is to be asked for. Several frames of one stranger are one question. */
 static bool is_new_question(struct znp *z, uint16_t nwk, msec now)
@@ -46,7 +46,7 @@ static void hand_up(struct znp *z, const struct incoming *in, msec now)
         ask_whose(z, in->nwk, now);
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------- */
+/* ---- frames ------------------------------------------------------------------------------------------------------ */
 
 static struct incoming incoming_of(const struct znp *z, const struct znp_message *m)
 {
@@ -153,7 +153,7 @@ void znp_hear_piece(struct znp *z, const struct znp_message *m, msec now)
     hand_up(z, &l->in, now);
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 /* Whose address it is now is known: should it be another's later, that one is asked for anew. */
 void znp_hear_found(struct znp *z, const struct znp_message *m, msec now)

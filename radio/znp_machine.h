@@ -32,7 +32,7 @@ enum {
 
 enum znp_product { ZNP_STACK_1_2, ZNP_STACK_3_X_0, ZNP_STACK_3_0_X };
 
-/* ---- requests ---- */
+/* ---- requests ---------------------------------------------------------------------------------------------------- */
 
 enum znp_purpose { ZNP_FOR_START, ZNP_FOR_FLIGHT, ZNP_FOR_LONG, ZNP_FOR_NOBODY };
 
@@ -60,7 +60,7 @@ struct znp_line {
     msec until;
 };
 
-/* ---- bring-up ---- */
+/* ---- bring-up ---------------------------------------------------------------------------------------------------- */
 
 enum znp_step {
     ZNP_IDLE, /* nothing to wait for: up, refused, or given up */
@@ -127,7 +127,7 @@ struct znp_bring_up {
     struct znp_wish wish;
 };
 
-/* ---- frames ---- */
+/* ---- frames ------------------------------------------------------------------------------------------------------ */
 
 enum znp_flight_state {
     ZNP_FREE,
@@ -178,13 +178,13 @@ struct znp {
     struct znp_question questions[PARKED_MAX];
 };
 
-/* ---- znp.c ---- */
+/* ---- znp.c ------------------------------------------------------------------------------------------------------- */
 void znp_write(struct znp *z, const struct znp_message *m);
 
 /* The line is to be closed and opened again. */
 void znp_give_up(struct znp *z, const char *why);
 
-/* ---- znp_request.c ---- */
+/* ---- znp_request.c ----------------------------------------------------------------------------------------------- */
 
 /* Queues an SREQ. False: the queue is full. */
 bool znp_request(struct znp *z, const struct znp_asker *asker, const struct znp_message *m, msec now);
@@ -199,7 +199,7 @@ static inline bool znp_failed(const struct znp_message *answer)
     return answer->command == ZNP_ERROR || answer->status != 0;
 }
 
-/* ---- znp_start.c ---- */
+/* ---- znp_start.c ------------------------------------------------------------------------------------------------- */
 void znp_start_begin(struct znp *z, msec now);
 void znp_start_answer(struct znp *z, const struct znp_message *m, msec now);
 void znp_start_event(struct znp *z, const struct znp_message *m, msec now); /* an AREQ */
@@ -210,11 +210,11 @@ void znp_start_tick(struct znp *z, msec now);
 /* The network stopped while up. */
 void znp_start_watch(struct znp *z, msec now);
 
-/* ---- znp_wake.c ---- */
+/* ---- znp_wake.c -------------------------------------------------------------------------------------------------- */
 enum { ZNP_FIRMWARE_TEXT = 64 };
-const char *znp_firmware_text(const struct znp_message *version, char text[ZNP_FIRMWARE_TEXT]);
+const char *znp_firmware_text(const struct znp_message *m, char text[ZNP_FIRMWARE_TEXT]);
 
-/* ---- znp_network.c ---- */
+/* ---- znp_network.c ----------------------------------------------------------------------------------------------- */
 void znp_network_ask_read(const struct znp *z, struct znp_message *m);
 bool znp_network_take_read(struct znp *z,
                            const struct znp_message *m); /* true: that was the last item */
@@ -234,7 +234,7 @@ void znp_network_ask_store(const struct znp *z, struct writer *value, struct znp
 void znp_network_ask_init(const struct znp *z, struct writer *value, struct znp_message *m);
 bool znp_network_stored_all(const struct znp *z);
 
-/* ---- znp_send.c ---- */
+/* ---- znp_send.c -------------------------------------------------------------------------------------------------- */
 void znp_send(struct coordinator *c, const struct unicast *u, msec now);
 void znp_broadcast(struct coordinator *c, uint8_t radius, struct span data, msec now);
 void znp_send_answer(struct znp *z, uint8_t transaction, const struct znp_message *m, msec now);
@@ -247,7 +247,7 @@ msec znp_send_deadline(const struct znp *z);
 /* Takes all frames under way off the list; their tokens, at most ZNP_WINDOW_LARGE, go to `tokens`. */
 size_t znp_send_abandon(struct znp *z, uint8_t *tokens);
 
-/* ---- znp_hear.c ---- */
+/* ---- znp_hear.c -------------------------------------------------------------------------------------------------- */
 void znp_hear_incoming(struct znp *z, const struct znp_message *m, msec now);
 void znp_hear_piece(struct znp *z, const struct znp_message *m, msec now);
 void znp_hear_found(struct znp *z, const struct znp_message *m, msec now); /* a 64-bit address */

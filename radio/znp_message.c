@@ -4,7 +4,7 @@
  * numbers are little-endian. Newer firmware appends fields: what stands behind the known ones is kept as `rest` and
  * written back, never refused. What is shorter than its row is refused, except where older firmware ends early.
  *
- * Only the commands that the driver and the simulated stick use are here; any other is ZNP_UNKNOWN and ignored above. */
+ * Only the commands that the driver and the simulated stick use are here; any other is ZNP_UNKNOWN, and ignored. */
 #include "radio/znp_message.h"
 
 #include "radio/little.h"
@@ -268,7 +268,7 @@ const char *znp_command_name(uint16_t command)
     return l ? l->name : "?";
 }
 
-/* ---- one field ---------------------------------------------------------------------------------------------------- */
+/* ---- one field --------------------------------------------------------------------------------------------------- */
 
 static void put_number(struct znp_message *m, const struct place *p, uint64_t v)
 {
@@ -354,7 +354,7 @@ static void write_field(struct writer *w, const struct place *p, const struct zn
     write_span(w, s);
 }
 
-/* ---- one message -------------------------------------------------------------------------------------------------- */
+/* ---- one message ------------------------------------------------------------------------------------------------- */
 
 enum znp_error znp_decode(const struct znp_frame *f, struct znp_message *m)
 {

@@ -1,11 +1,12 @@
 /* znp_network.c -- the network that the stick keeps in its memory: read, compared with the settings, written.
  *
- * Z-Stack keeps everything in numbered items of non-volatile memory. Some hold what it was told (PAN id, channels, the
- * preconfigured key), some what it made of that: the NIB holds the network as it runs. The stick may take another PAN id
- * than it was told, when it hears that one nearby; so a network counts as the wanted one also when only the item says so.
+ * Z-Stack keeps everything in numbered items of non-volatile memory. Some hold what it was told (PAN id, channels,
+ * the preconfigured key), some what it made of that: the NIB holds the network as it runs. The stick may take another
+ * PAN id than it was told, when it hears that one nearby; so a network counts as the wanted one also when only the
+ * item says so.
  *
- * The layout of the NIB is the memory of the firmware's own struct: two sizes are known, one for each kind of compiler.
- * Of an unknown size only what the other items say is used. Keys are compared and copied, never shown. */
+ * The layout of the NIB is the memory of the firmware's own struct: two sizes are known, one for each kind of
+ * compiler. Of an unknown size only what the other items say is used. Keys are compared and copied, never shown. */
 #include "radio/znp_machine.h"
 
 #include "radio/little.h"
@@ -40,7 +41,7 @@ static bool is_channel(unsigned channel)
     return channel >= CHANNEL_FIRST && channel <= CHANNEL_LAST;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------ */
+/* ---- reading ----------------------------------------------------------------------------------------------------- */
 
 /* The key in use comes before the preconfigured one, which counts only where firmware does not show the other. */
 static const uint16_t reads[] = { ITEM_NIB, ITEM_KEY_IN_USE, ITEM_KEY_TO_USE, ITEM_PAN_ID };
@@ -128,7 +129,7 @@ bool znp_network_take_info(struct znp *z, const struct znp_message *m)
     return true;
 }
 
-/* ---- comparing ---------------------------------------------------------------------------------------------------- */
+/* ---- comparing --------------------------------------------------------------------------------------------------- */
 
 void znp_network_compare_key(struct znp *z)
 {
@@ -173,7 +174,7 @@ bool znp_network_differs(const struct znp *z, char *text, size_t room)
     return used > 0;
 }
 
-/* ---- forming ------------------------------------------------------------------------------------------------------ */
+/* ---- forming ----------------------------------------------------------------------------------------------------- */
 
 bool znp_network_wish(struct znp *z)
 {

@@ -1,13 +1,13 @@
 /* znp_request.c -- one request at a time.
  *
- * The stick takes one SREQ, answers it with the SRSP of the same number, and only then wants the next; it counts nothing
- * and repeats nothing. So requests wait in a line of their own, all encoded. Each answer comes within milliseconds, so
- * whatever waits for its turn does not wait long.
+ * The stick takes one SREQ, answers it with the SRSP of the same number, and only then wants the next; it counts
+ * nothing and repeats nothing. So requests wait in a line of their own, all encoded. Each answer comes within
+ * milliseconds, so whatever waits for its turn does not wait long.
  *
- * When an answer does not come, it may still come late, and must not be taken for that of the next request of the same
- * kind. Hence nothing more is asked until a ping was answered: the stick answers in order, so what is behind the answer
- * of the ping is not late. A step of the bring-up is then asked again; of a frame it is not known whether it was taken,
- * which its confirm tells. Two time-outs in a row, and the line is opened anew.
+ * When an answer does not come, it may still come late, and must not be taken for that of the next request of the
+ * same kind. Hence nothing more is asked until a ping was answered: the stick answers in order, so what is behind the
+ * answer of the ping is not late. A step of the bring-up is then asked again; of a frame it is not known whether it
+ * was taken, which its confirm tells. Two time-outs in a row, and the line is opened anew.
  *
  * A damaged frame while an answer is awaited probably was that answer. The rest of the time need not be waited for. */
 #include "radio/znp_machine.h"

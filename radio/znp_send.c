@@ -125,7 +125,7 @@ static void launch(struct znp *z, struct znp_flight *f, msec now)
         ask_send(z, f, now);
 }
 
-/* ---- from the radio ---- */
+/* ---- from the radio ---------------------------------------------------------------------------------------------- */
 
 void znp_send(struct coordinator *c, const struct unicast *u, msec now)
 {
@@ -167,9 +167,9 @@ void znp_broadcast(struct coordinator *c, uint8_t radius, struct span data, msec
         coordinator_log(c, LEVEL_WARN, "a broadcast of %zu octets was not sent", data.len);
 }
 
-/* ---- from the stick ---- */
+/* ---- from the stick ---------------------------------------------------------------------------------------------- */
 
-/* Only Z-Stack 3.x.0 makes use of it. Sleeping nodes are reached through their parent, whose route is not the matter. */
+/* Only Z-Stack 3.x.0 makes use of it. A sleeping node is reached through its parent: the route is not the matter. */
 static bool worth_a_route(const struct znp *z, const struct znp_flight *f, uint8_t status)
 {
     return (status == NO_ROUTE || status == NO_MAC_ACK) && !f->rerouted && !f->to->sleeper &&

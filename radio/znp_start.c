@@ -19,7 +19,7 @@ enum {
     DEVICE_ID = 1
 };
 
-/* ---- ready -------------------------------------------------------------------------------------------------------- */
+/* ---- ready ------------------------------------------------------------------------------------------------------- */
 
 static void ask_register(struct znp *z, struct writer *scratch, struct znp_message *m)
 {
@@ -118,7 +118,7 @@ const struct znp_row znp_ready_rows[ZNP_STEPS] = {
     [ZNP_WATCH] = { .awaits = ZNP_STATE, .wait_ms = WATCH_MS, .take = take_watch, .late = late_watch },
 };
 
-/* ---- the walk ----------------------------------------------------------------------------------------------------- */
+/* ---- the walk ---------------------------------------------------------------------------------------------------- */
 
 static const struct znp_row *row_of(enum znp_step step)
 {
@@ -212,7 +212,7 @@ void znp_start_tick(struct znp *z, msec now)
         znp_give_up(z, "the stick stopped answering while it was started");
 }
 
-/* ---- what the stick says by itself --------------------------------------------------------------------------------- */
+/* ---- what the stick says by itself ------------------------------------------------------------------------------- */
 
 /* The radio hears of the new state first: what it takes back itself need not be reported. */
 static void lose_flights(struct znp *z, enum coordinator_state next, const char *why)

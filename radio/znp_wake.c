@@ -1,9 +1,9 @@
 /* znp_wake.c -- the first steps of the bring-up: make the stick answer, and ask who it is.
  *
- * A stick may sit in its boot loader. Octets EF make an old loader go on at once, and fill up a frame that an earlier run
- * left half written. On boards where DTR and RTS drive the loader and reset pins, opening the port may have stopped the
- * firmware, and a certain dance of both starts it. Nothing of this is done to a stick that answers, and the dance never
- * over a network, where there are no such lines. */
+ * A stick may sit in its boot loader. Octets EF make an old loader go on at once, and fill up a frame that an earlier
+ * run left half written. On boards where DTR and RTS drive the loader and reset pins, opening the port may have
+ * stopped the firmware, and a certain dance of both starts it. Nothing of this is done to a stick that answers, and
+ * the dance never over a network, where there are no such lines. */
 #include "radio/znp_steps.h"
 
 #include <stdio.h>
@@ -17,7 +17,7 @@ enum {
     LOADER_OCTETS = 256
 };
 
-/* ---- waking ------------------------------------------------------------------------------------------------------- */
+/* ---- waking ------------------------------------------------------------------------------------------------------ */
 
 static enum znp_step take_ping(struct znp *z, const struct znp_message *m)
 {
@@ -73,7 +73,7 @@ static enum znp_step late_reset(struct znp *z)
     return ZNP_LINES_FREE;
 }
 
-/* ---- who is it ---------------------------------------------------------------------------------------------------- */
+/* ---- who is it --------------------------------------------------------------------------------------------------- */
 
 const char *znp_firmware_text(const struct znp_message *m, char text[ZNP_FIRMWARE_TEXT])
 {

@@ -1,12 +1,12 @@
 /* sim_znp.c -- the stick side of the Monitor and Test interface: a simulated CC2652 with Z-Stack 3.x.0.
  *
- * It answers one request after the other, says by itself what happens, and keeps its network over a restart, but not the
- * endpoints. After a restart it waits for the host to start the network. Commands that the firmware does not know are
- * answered as such, and which it knows depends on the firmware.
+ * It answers one request after the other, says by itself what happens, and keeps its network over a restart, but not
+ * the endpoints. After a restart it waits for the host to start the network. Commands that the firmware does not know
+ * are answered as such, and which it knows depends on the firmware.
  *
- * --stick-option 1: Z-Stack 1.2 on a CC2531, which has room for two frames, takes its key through the simple interface,
- * and forms a network when it is started without one. 2: Z-Stack 3.0.x on the same chip. 3: as 0, but somebody nearby uses
- * the PAN id that the host wants. */
+ * --stick-option 1: Z-Stack 1.2 on a CC2531, which has room for two frames, takes its key through the simple
+ * interface, and forms a network when it is started without one. 2: Z-Stack 3.0.x on the same chip. 3: as 0, but
+ * somebody nearby uses the PAN id that the host wants. */
 #include "tools/sim_znp_inside.h"
 
 enum {
@@ -55,7 +55,7 @@ static bool is_old(const struct stick *s)
     return s->s.option == STACK_1_2;
 }
 
-/* ---- who it is ------------------------------------------------------------------------------------------------------ */
+/* ---- who it is --------------------------------------------------------------------------------------------------- */
 
 static void pong(struct stick *s, const struct znp_message *m, msec now)
 {
@@ -113,7 +113,7 @@ static void network(struct stick *s, const struct znp_message *m, msec now)
                                           .channel = runs ? n->channel : 0 });
 }
 
-/* ---- its network ---------------------------------------------------------------------------------------------------- */
+/* ---- its network ------------------------------------------------------------------------------------------------- */
 
 static uint8_t lowest_channel(uint32_t mask)
 {
@@ -190,7 +190,7 @@ static void permit_join(struct stick *s, const struct znp_message *m, msec now)
         s->s.world->permit_join(s->s.world->context, m->seconds);
 }
 
-/* ---- endpoints ------------------------------------------------------------------------------------------------------ */
+/* ---- endpoints --------------------------------------------------------------------------------------------------- */
 
 static struct listening *listening_at(struct stick *s, uint8_t endpoint)
 {
@@ -232,7 +232,7 @@ static void nothing_to_do(struct stick *s, const struct znp_message *m, msec now
     z_stack_answer(s, m, 0);
 }
 
-/* ---- restarts ------------------------------------------------------------------------------------------------------- */
+/* ---- restarts ---------------------------------------------------------------------------------------------------- */
 
 /* Everything is gone but what is in its memory. Until it is up again it is deaf. */
 static void restart(struct stick *s, uint8_t reason, msec now)
@@ -296,7 +296,7 @@ static msec znp_deadline(const struct sim_stick *stick)
     return s->boots_at < s->runs_at ? s->boots_at : s->runs_at;
 }
 
-/* ---- commands ------------------------------------------------------------------------------------------------------- */
+/* ---- commands ---------------------------------------------------------------------------------------------------- */
 
 enum firmware { ALL, OLD, NEW };
 

@@ -23,7 +23,7 @@ enum {
     FORGOTTEN_MS = 10000
 };
 
-/* ---- to the nodes --------------------------------------------------------------------------------------------------- */
+/* ---- to the nodes ------------------------------------------------------------------------------------------------ */
 
 static const struct listening *listening_at(const struct stick *s, uint8_t endpoint)
 {
@@ -112,7 +112,7 @@ void z_stack_outcome(struct sim_stick *stick, uint32_t token, enum sim_outcome h
     confirm(s, u, statuses[how]);
 }
 
-/* ---- from the nodes ------------------------------------------------------------------------------------------------- */
+/* ---- from the nodes ---------------------------------------------------------------------------------------------- */
 
 static bool is_for_us(const struct stick *s, const struct sim_frame *f)
 {
@@ -160,7 +160,7 @@ void z_stack_joined(struct sim_stick *stick, uint64_t eui64, uint16_t nwk, msec 
                                           .capability = ROUTER });
 }
 
-/* ---- who is where --------------------------------------------------------------------------------------------------- */
+/* ---- who is where ------------------------------------------------------------------------------------------------ */
 
 /* The request is taken at once, and the answer comes by itself: of a node that is there. */
 static void find(struct stick *s, const struct znp_message *m, struct znp_message *found)

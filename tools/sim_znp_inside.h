@@ -53,21 +53,21 @@ static inline struct stick *stick_of(struct sim_stick *s)
     return (struct stick *)s;
 }
 
-/* ---- sim_znp.c ---- */
+/* ---- sim_znp.c --------------------------------------------------------------------------------------------------- */
 void z_stack_say(struct stick *s, const struct znp_message *m);
 void z_stack_answer(struct stick *s, const struct znp_message *to, uint8_t status);
 
-/* ---- sim_znp_memory.c ---- */
+/* ---- sim_znp_memory.c -------------------------------------------------------------------------------------------- */
 typedef void z_stack_command(struct stick *s, const struct znp_message *m, msec now);
 z_stack_command z_stack_read, z_stack_write, z_stack_init;
 
 /* As it leaves the factory, but for the network that it kept. */
 void z_stack_load(struct stick *s);
-uint64_t z_stack_number(const struct stick *s, uint16_t item);
+uint64_t z_stack_number(const struct stick *s, uint16_t id);
 void z_stack_network_key(const struct stick *s, uint8_t key[16]);
 bool z_stack_is_to_forget(const struct stick *s);
 
-/* ---- sim_znp_air.c ---- */
+/* ---- sim_znp_air.c ----------------------------------------------------------------------------------------------- */
 z_stack_command z_stack_send, z_stack_send_ext, z_stack_find_eui64, z_stack_find_nwk;
 void z_stack_receive(struct sim_stick *stick, const struct sim_frame *f, msec now);
 void z_stack_outcome(struct sim_stick *stick, uint32_t token, enum sim_outcome how, msec now);

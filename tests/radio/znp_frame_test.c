@@ -54,7 +54,7 @@ static void the_line_is_silent(struct seen *s)
     assert_false(znp_reader_holds(&s->reader));
 }
 
-/* ---- what a row names --------------------------------------------------------------------------------------------- */
+/* ---- what a row names -------------------------------------------------------------------------------------------- */
 
 static uint64_t pair_of(struct span list)
 {
@@ -198,7 +198,7 @@ static void every_key_holds(const struct znp_message *m, const struct vector_row
     free(copy);
 }
 
-/* ---- rows --------------------------------------------------------------------------------------------------------- */
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 static void encodes_back(const struct znp_message *m, struct span frame)
 {

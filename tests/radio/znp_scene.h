@@ -37,7 +37,7 @@ struct scene {
     size_t asked_count;
 };
 
-/* ---- frames ------------------------------------------------------------------------------------------------------- */
+/* ---- frames ------------------------------------------------------------------------------------------------------ */
 
 static inline void stick_writes(struct scene *x, const struct znp_frame *f)
 {
@@ -87,7 +87,7 @@ static inline void machine_asked(struct scene *x, const char *hex)
     assert_memory_equal(f.data.at, want.at + 2, f.data.len);
 }
 
-/* ---- the stick ---------------------------------------------------------------------------------------------------- */
+/* ---- the stick --------------------------------------------------------------------------------------------------- */
 
 static inline void forms(struct scene *x)
 {
@@ -165,68 +165,68 @@ static inline void starts(struct scene *x)
     stick_says(x, "45c0 09");
 }
 
-static inline void answers(struct scene *x, const struct znp_message *m)
+/* What a request says about the stick, in its answer. */
+static inline void fill_in(struct scene *x, const struct znp_message *m, struct znp_message *a)
 {
-    struct znp_message a = { .command = znp_answer(m->command) };
     switch (m->command) {
     case ZNP_PING:
-        a.capabilities = 0x0659;
+        a->capabilities = 0x0659;
         break;
     case ZNP_VERSION:
-        a.product = x->product;
-        a.transport = 2, a.major = 2, a.minor = 7, a.maintenance = 1, a.revision = 20240710;
+        a->product = x->product;
+        a->transport = 2, a->major = 2, a->minor = 7, a->maintenance = 1, a->revision = 20240710;
         break;
     case ZNP_DEVICE_INFO:
-        a.eui64 = STICK_EUI64, a.device_type = 7, a.state = x->state;
+        a->eui64 = STICK_EUI64, a->device_type = 7, a->state = x->state;
         break;
-    case ZNP_NV_READ:
-        shows(x, m);
-        return;
     case ZNP_NV_WRITE:
     case ZNP_CONFIGURE:
-        if (x->has_no_items && m->item == 0x0003 && x->item_count == 0)
-            a.status = 2;
-        else
+        a->status = x->has_no_items && m->item == 0x0003 && x->item_count == 0 ? 2 : 0;
+        if (a->status == 0)
             stores(x, m);
         break;
     case ZNP_NV_INIT:
-        a.status = 9;
+        a->status = 9;
         stores(x, m);
         break;
-    case ZNP_RESET:
-        x->formed = x->formed && x->values[0][0] != 3;
-        resets(x, "4180 00 02 01 02 07 01");
-        return;
-    case ZNP_COMMISSION:
-        stick_sends(x, &a);
-        forms(x);
-        stick_says(x, "4f80 00 00 00");
-        stick_says(x, "45c0 09");
-        return;
-    case ZNP_START:
-        starts(x);
-        return;
-    case ZNP_NETWORK_INFO:
-        informs(x);
-        return;
     case ZNP_REGISTER:
-        a.status = x->registered ? 0xB8 : 0;
+        a->status = x->registered ? 0xB8 : 0;
         x->registered = true;
         break;
     case ZNP_UNREGISTER:
-        if (x->knows_no_delete) {
-            stick_says(x, "6000 02 24 04");
-            return;
-        }
         x->registered = false;
         break;
     case ZNP_SEND:
-        a.status = x->send_status;
+        a->status = x->send_status;
         break;
     default:
         break;
     }
-    stick_sends(x, &a);
+}
+
+static inline void answers(struct scene *x, const struct znp_message *m)
+{
+    struct znp_message a = { .command = znp_answer(m->command) };
+    if (m->command == ZNP_NV_READ) {
+        shows(x, m);
+    } else if (m->command == ZNP_START) {
+        starts(x);
+    } else if (m->command == ZNP_NETWORK_INFO) {
+        informs(x);
+    } else if (m->command == ZNP_RESET) {
+        x->formed = x->formed && x->values[0][0] != 3;
+        resets(x, "4180 00 02 01 02 07 01");
+    } else if (m->command == ZNP_UNREGISTER && x->knows_no_delete) {
+        stick_says(x, "6000 02 24 04");
+    } else {
+        fill_in(x, m, &a);
+        stick_sends(x, &a);
+    }
+    if (m->command == ZNP_COMMISSION) {
+        forms(x);
+        stick_says(x, "4f80 00 00 00");
+        stick_says(x, "45c0 09");
+    }
 }
 
 /* Answers all that was written, until nothing is. */
@@ -257,7 +257,7 @@ static inline bool was_asked(const struct scene *x, uint16_t command)
     return false;
 }
 
-/* ---- the stage ---------------------------------------------------------------------------------------------------- */
+/* ---- the stage --------------------------------------------------------------------------------------------------- */
 
 /* A stick with Z-Stack 3.x.0 and no network. */
 static inline void scene_open(struct scene *x)
@@ -323,7 +323,7 @@ static inline void was_sent(const struct scene *x, uint8_t token, enum radio_sen
     assert_int_equal(x->s.sent[x->s.sent_count - 1].result, result);
 }
 
-/* ---- a test -------------------------------------------------------------------------------------------------------- */
+/* ---- a test ------------------------------------------------------------------------------------------------------ */
 
 static const uint8_t hello[] = { 3, 5, 0 };
 

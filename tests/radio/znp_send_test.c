@@ -1,7 +1,7 @@
 /* znp_send_test.c -- frames through a Z-Stack stick, and what became of them. */
 #include "tests/radio/znp_scene.h"
 
-/* ---- sending ------------------------------------------------------------------------------------------------------ */
+/* ---- sending ----------------------------------------------------------------------------------------------------- */
 
 static void a_frame_goes_with_an_acknowledgement_and_is_delivered_by_its_confirm(void **state)
 {
@@ -35,7 +35,7 @@ static void every_status_has_its_outcome(void **state)
         { 0xE5, RADIO_TOO_BIG },     { 0x77, RADIO_UNREACHABLE },
     };
     struct scene *x = *state;
-    for (uint8_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         uint8_t token = sends(x, node(x));
         stick_answers(x);
         confirms(x, (uint8_t)(i + 1), rows[i].status);
@@ -179,7 +179,7 @@ static void a_broadcast_goes_to_those_that_are_always_on(void **state)
     assert_int_equal(x->s.sent_count, 0);
 }
 
-/* ---- a node that has no 16-bit address ---------------------------------------------------------------------------- */
+/* ---- a node that has no 16-bit address --------------------------------------------------------------------------- */
 
 static void a_node_without_a_short_address_is_looked_for(void **state)
 {

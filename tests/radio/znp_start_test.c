@@ -1,7 +1,7 @@
 /* znp_start_test.c -- the network of a Z-Stack stick: resumed, formed, or refused. */
 #include "tests/radio/znp_scene.h"
 
-/* ---- a network ---------------------------------------------------------------------------------------------------- */
+/* ---- a network --------------------------------------------------------------------------------------------------- */
 
 static void a_network_that_agrees_is_resumed(void **state)
 {
@@ -84,7 +84,7 @@ static void small_sticks_get_two_frames_at_once(void **state)
     assert_int_equal(x->s.c->info.window, 2);
 }
 
-/* ---- refusing ----------------------------------------------------------------------------------------------------- */
+/* ---- refusing ---------------------------------------------------------------------------------------------------- */
 
 static void nothing_is_touched(struct scene *x)
 {
@@ -163,7 +163,7 @@ static void no_network_is_formed_without_a_key(void **state)
     nothing_is_touched(x);
 }
 
-/* ---- forming ------------------------------------------------------------------------------------------------------ */
+/* ---- forming ----------------------------------------------------------------------------------------------------- */
 
 static void stored(const struct scene *x, size_t i, uint16_t item, const char *hex)
 {

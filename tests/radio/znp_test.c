@@ -1,7 +1,7 @@
 /* znp_test.c -- a Z-Stack stick that is up: frames that come, nodes that come, go and move, and a stick that fails. */
 #include "tests/radio/znp_scene.h"
 
-/* ---- hearing ------------------------------------------------------------------------------------------------------ */
+/* ---- hearing ----------------------------------------------------------------------------------------------------- */
 
 static void a_frame_of_a_known_node_is_handed_up(void **state)
 {
@@ -130,7 +130,7 @@ static void pieces_that_lie_about_their_length_are_not_taken(void **state)
     assert_int_equal(x->s.drop_count, 1);
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ------------------------------------------------------------------------------------------------------- */
 
 static void a_node_joins_announces_itself_and_leaves(void **state)
 {
@@ -174,7 +174,7 @@ static void joining_is_permitted_for_a_time(void **state)
     machine_asked(x, "2536 0f fcff 00 00");
 }
 
-/* ---- a stick that fails ------------------------------------------------------------------------------------------- */
+/* ---- a stick that fails ------------------------------------------------------------------------------------------ */
 
 static void an_unasked_reset_loses_what_is_under_way_and_starts_again(void **state)
 {

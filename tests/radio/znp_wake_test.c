@@ -1,7 +1,7 @@
 /* znp_wake_test.c -- waking a Z-Stack stick, a stick that fails meanwhile, and the endpoint. */
 #include "tests/radio/znp_scene.h"
 
-/* ---- endpoints ---------------------------------------------------------------------------------------------------- */
+/* ---- endpoints --------------------------------------------------------------------------------------------------- */
 
 static void an_endpoint_of_an_earlier_run_is_registered_anew(void **state)
 {
@@ -22,7 +22,7 @@ static void an_endpoint_that_cannot_be_removed_is_used_as_it_is(void **state)
     assert_true(was_logged(x, "endpoint 232 was registered before"));
 }
 
-/* ---- waking ------------------------------------------------------------------------------------------------------- */
+/* ---- waking ------------------------------------------------------------------------------------------------------ */
 
 static void a_boot_loader_is_skipped_after_the_first_silent_ping(void **state)
 {
@@ -32,7 +32,7 @@ static void a_boot_loader_is_skipped_after_the_first_silent_ping(void **state)
     stage_passes(&x->s, 500);
     struct span skip = stage_next_write(&x->s);
     assert_int_equal(skip.len, 256);
-    assert_true(skip.at[0] == 0xEF && skip.at[255] == 0xEF);
+    assert_true(skip.at && skip.at[0] == 0xEF && skip.at[255] == 0xEF);
     stage_wrote_nothing(&x->s);
     stage_passes(&x->s, 1000);
     machine_asked(x, "2101");
@@ -190,7 +190,7 @@ static void what_earlier_runs_left_in_the_line_is_passed_over(void **state)
     state_is(x, COORDINATOR_UP, "");
 }
 
-/* ---- probing ------------------------------------------------------------------------------------------------------ */
+/* ---- probing ----------------------------------------------------------------------------------------------------- */
 
 static void a_probe_names_the_firmware(void **state)
 {
