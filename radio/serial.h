@@ -20,7 +20,7 @@ struct serial_line {
     const struct ports_roots *roots; /* NULL: /dev and /sys */
 };
 
-/* All are called from the loop, never from within a call of ours. */
+/* All are called from the loop, never from within a call of ours. They may do anything with the line, even free it. */
 struct serial_events {
     void *context;
     void (*opened)(void *context); /* input and output are flushed */

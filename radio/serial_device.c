@@ -183,11 +183,12 @@ struct serial_trouble serial_device_open(const struct serial_line *line, const c
 
 void serial_device_close(struct serial_device *d, bool drain)
 {
+    const bool network = d->lock < 0;
     /* Or closing may take the kernel 30 s, when the peer takes nothing. */
-    if (d->fd >= 0 && !drain)
+    if (d->fd >= 0 && !network && !drain)
         (void)tcflush(d->fd, TCOFLUSH);
     /* Whoever has it open beside us must not keep others out. */
-    if (d->fd >= 0)
+    if (d->fd >= 0 && !network)
         (void)ioctl(d->fd, TIOCNXCL, NULL);
     if (d->port) {
         sp_close(d->port);

@@ -90,6 +90,7 @@ static pid_t program_with(const char *port)
     const pid_t pid = fork();
     if (pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        prctl(PR_SET_NAME, "ModemManager");
         const int fd = open(port, O_RDWR | O_NOCTTY);
         (void)!write(ready[1], fd >= 0 && flock(fd, LOCK_EX) == 0 ? "y" : "n", 1);
         for (;;)
@@ -110,7 +111,7 @@ static void who_holds_a_busy_port_is_named(void **state)
     line_to(link_to(peer));
     time_passes(120000);
     assert_int_equal(scene.ear.opened, 0);
-    snprintf(who, sizeof who, "serial_open_tes (pid %ld): stop it", (long)pid);
+    snprintf(who, sizeof who, "is in use by ModemManager (pid %ld): stop it", (long)pid);
     is_said_once(who);
     lines_are(1);
     kill(pid, SIGKILL);
