@@ -315,6 +315,11 @@ static msec deconz_deadline(const struct sim_stick *stick)
     return own < slots ? own : slots;
 }
 
+static bool deconz_has_room(const struct sim_stick *s)
+{
+    return ((const struct stick *)s)->arrival_count < INDICATIONS / 2;
+}
+
 const struct sim_family sim_deconz = {
     .name = "deconz",
     .size = sizeof(struct stick),
@@ -326,5 +331,6 @@ const struct sim_family sim_deconz = {
     .receive = conbee_receive,
     .outcome = conbee_outcome,
     .joined = conbee_joined,
+    .has_room = deconz_has_room,
     .reset = deconz_reset,
 };

@@ -61,6 +61,9 @@ static void tell_network(struct ncp *n, msec now)
     struct writer w = writer_of(room, sizeof room);
     n->news_at = MSEC_NEVER;
     n->up = n->news == EZSP_NETWORK_UP;
+    if (n->up && n->forming.formed)
+        *n->s.network = n->forming;
+    n->forming.formed = false;
     ezsp_write_status(&w, n->version, n->news);
     call_back(n, EZSP_STACK_STATUS, span_of(room, sizeof room - w.left), now);
 }
@@ -105,6 +108,7 @@ static void forget(struct ncp *n)
     n->header = EZSP_VERSION_MIN;
     n->settled = n->initialised = n->up = n->has_security = n->lets_join = false;
     n->endpoint = (struct ezsp_endpoint){ 0 };
+    n->forming = (struct sim_network){ 0 };
     n->news_at = MSEC_NEVER;
     n->head = n->count = 0;
     memset(n->messages, 0, sizeof n->messages);
@@ -226,6 +230,12 @@ static msec ncp_deadline(const struct sim_stick *s)
     return link < n->news_at ? link : n->news_at;
 }
 
+/* What is left is for answers and for what became of the host's own frames. */
+static bool ncp_has_room(const struct sim_stick *s)
+{
+    return ((const struct ncp *)s)->count < NCP_QUEUE / 2;
+}
+
 const struct sim_family sim_ezsp = {
     .name = "ezsp",
     .size = sizeof(struct ncp),
@@ -237,5 +247,6 @@ const struct sim_family sim_ezsp = {
     .receive = ncp_receive,
     .outcome = ncp_outcome,
     .joined = ncp_joined,
+    .has_room = ncp_has_room,
     .reset = ncp_reset,
 };

@@ -15,7 +15,7 @@
 
 enum { FRAME_ROOM = 4096, PASSES = 64, FIRST_BROADCAST = 0xFFF8, SETTLE_MS = 300 };
 
-/* ---- two clocks ---------------------------------------------------------------------------------------------------- */
+/* ---- two clocks -------------------------------------------------------------------------------------------------- */
 
 void sim_scene_look(struct sim_scene *s)
 {
@@ -39,7 +39,7 @@ static uint64_t simulated_due(const struct sim_scene *s, msec at)
     return s->start_ns + (at * NS_PER_MS + speed - 1) / speed;
 }
 
-/* ---- what the stick asks for --------------------------------------------------------------------------------------- */
+/* ---- what the stick asks for ------------------------------------------------------------------------------------- */
 
 static enum sim_way way_of(struct sim_scene *s)
 {
@@ -101,7 +101,7 @@ static void world_log(void *context, const char *text)
         fprintf(stderr, "%8" PRIu64 " %s: %s\n", s->simulated, s->settings.family->name, text);
 }
 
-/* ---- what the air and the nodes ask for ---------------------------------------------------------------------------- */
+/* ---- what the air and the nodes ask for -------------------------------------------------------------------------- */
 
 static void air_hear(void *context, size_t node, struct span data)
 {
@@ -115,6 +115,13 @@ static void air_sent(void *context, size_t node)
     sim_nodes_sent(s->nodes, node, s->simulated);
 }
 
+/* Neither the line nor the stick takes more from the nodes. */
+static bool is_full(const struct sim_scene *s)
+{
+    const struct sim_family *f = s->settings.family;
+    return sim_line_congested(s->line) || (f->has_room && !f->has_room(s->stick));
+}
+
 static void air_receive(void *context, const struct sim_frame *f)
 {
     struct sim_scene *s = context;
@@ -122,6 +129,7 @@ static void air_receive(void *context, const struct sim_frame *f)
         return;
     s->radio_up++;
     s->settings.family->receive(s->stick, f, s->real);
+    sim_air_hold(s->air, is_full(s));
 }
 
 static void air_outcome(void *context, uint32_t token, enum sim_outcome how)
@@ -150,7 +158,7 @@ static void nodes_joined(void *context, uint64_t eui64, uint16_t nwk)
         s->settings.family->joined(s->stick, eui64, nwk, s->real);
 }
 
-/* ---- a turn -------------------------------------------------------------------------------------------------------- */
+/* ---- a turn ------------------------------------------------------------------------------------------------------ */
 
 /* When nodes may begin: there is a network, it is open for them, and the host had a moment to look around. */
 static msec begin_at(const struct sim_scene *s)
@@ -209,7 +217,7 @@ static void ask_all(struct sim_scene *s)
     admit(s);
     if (s->stopped)
         return;
-    sim_air_hold(s->air, powered(s) && sim_line_congested(s->line));
+    sim_air_hold(s->air, powered(s) && is_full(s));
     sim_nodes_tick(s->nodes, s->simulated);
     sim_air_tick(s->air, s->simulated);
 }
@@ -247,7 +255,7 @@ void sim_scene_turn(struct sim_scene *s)
     arm(s);
 }
 
-/* ---- what the line tells ------------------------------------------------------------------------------------------- */
+/* ---- what the line tells ----------------------------------------------------------------------------------------- */
 
 static void line_heard(void *context, struct span bytes)
 {
@@ -263,7 +271,7 @@ static void line_changed(void *context)
     sim_scene_turn(context);
 }
 
-/* ---- the tables that wire them ------------------------------------------------------------------------------------- */
+/* ---- the tables that wire them ----------------------------------------------------------------------------------- */
 
 struct sim_world sim_scene_world(struct sim_scene *s)
 {
