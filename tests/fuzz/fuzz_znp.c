@@ -1,7 +1,7 @@
 /* fuzz_znp.c -- any bytes, in any split, as a stream of MT frames.
  *
- * The first octet of an input chooses how the rest is cut. Whatever comes out encodes back to itself; where the cuts are
- * makes no difference; and after whatever it was and a silence, a good frame is taken. */
+ * The first octet of an input chooses how the rest is cut. Whatever comes out encodes back to itself; where the cuts
+ * are makes no difference; and after whatever it was and a silence, a good frame is taken. */
 #include "tests/fuzz/fuzz.h"
 
 #include "radio/znp_message.h"
