@@ -30,7 +30,7 @@ struct pair {
 
 static const uint8_t hello[] = { 3, 1, 0 };
 
-/* ---- the world ------------------------------------------------------------------------------------------------------ */
+/* ---- the world --------------------------------------------------------------------------------------------------- */
 
 static inline void on_write(void *context, struct span frame)
 {
@@ -71,7 +71,7 @@ static inline void on_sim_log(void *context, const char *text)
     ((struct pair *)context)->not_understood++;
 }
 
-/* ---- to and fro ----------------------------------------------------------------------------------------------------- */
+/* ---- to and fro -------------------------------------------------------------------------------------------------- */
 
 /* Until both are quiet. */
 static inline void talk(struct pair *p)
