@@ -30,7 +30,7 @@ struct program {
     char line[SIM_COMMAND_MAX];
 };
 
-/* ---- the end ------------------------------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------------------------- */
 
 /* Twice nothing, for the kernel moves octets to the host a moment after they were written. */
 static void drain(struct program *p)
@@ -78,7 +78,7 @@ static void on_changed(void *context)
         end(p);
 }
 
-/* ---- commands ------------------------------------------------------------------------------------------------------ */
+/* ---- commands ---------------------------------------------------------------------------------------------------- */
 
 static void command(struct program *p, const char *line)
 {
@@ -138,7 +138,7 @@ static void listen_to_input(struct program *p)
         continue;
 }
 
-/* ---- beginning ----------------------------------------------------------------------------------------------------- */
+/* ---- beginning --------------------------------------------------------------------------------------------------- */
 
 static bool watch(struct program *p)
 {

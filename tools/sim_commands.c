@@ -53,7 +53,7 @@ static bool read_hex(const char *text, uint8_t *to, size_t *len)
     return true;
 }
 
-/* ---- deeds --------------------------------------------------------------------------------------------------------- */
+/* ---- deeds ------------------------------------------------------------------------------------------------------- */
 
 static bool unplug(struct wish *w)
 {
@@ -117,7 +117,7 @@ static const struct command {
     { "status", 0, status, "status" },
 };
 
-/* ---- the line ------------------------------------------------------------------------------------------------------ */
+/* ---- the line ---------------------------------------------------------------------------------------------------- */
 
 /* Cuts `line` at its blanks. WORDS_MAX + 1: there are too many words. */
 static size_t cut(char *line, const char **words)

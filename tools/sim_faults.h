@@ -21,8 +21,8 @@ struct sim_faults {
     uint32_t random;
 };
 
-/* "NAME": the next time, but `quiet` from now on; "NAME:EVERY": every so many times, 0 = never again. False: that is not
- * the name of a fault, or no number. */
+/* "NAME": the next time, but `quiet` from now on; "NAME:EVERY": every so many times, 0 = never again. False: that is
+ * not the name of a fault, or no number. */
 bool sim_faults_ask(struct sim_faults *f, const char *text);
 
 bool sim_faults_strike(struct sim_faults *f, enum sim_fault fault); /* does it happen this time? */

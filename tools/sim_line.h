@@ -28,7 +28,6 @@ bool sim_line_plug(struct sim_line *l); /* false: it has been said why */
 void sim_line_unplug(struct sim_line *l);
 bool sim_line_plugged(const struct sim_line *l);
 bool sim_line_listened(const struct sim_line *l); /* a host has the port open */
-bool sim_line_listened(const struct sim_line *l); /* a host has the port open */
 
 /* Where the host finds it: the symlink, the device, or tcp://host:port. */
 const char *sim_line_path(const struct sim_line *l);

@@ -47,7 +47,7 @@ void sim_node_clear(struct sim_node *n)
     n->client = NULL;
 }
 
-/* ---- what it is ---------------------------------------------------------------------------------------------------- */
+/* ---- what it is -------------------------------------------------------------------------------------------------- */
 
 bool sim_node_connected(const struct sim_node *n)
 {
@@ -68,7 +68,7 @@ bool sim_node_stuck(const struct sim_node *n, msec now)
     return n->stage != STAGE_OFF && s != SN_ASLEEP && wants && now > n->progress_at + SIM_STUCK_MS;
 }
 
-/* ---- what happens to it -------------------------------------------------------------------------------------------- */
+/* ---- what happens to it ------------------------------------------------------------------------------------------ */
 
 static void settle(struct sim_node *n)
 {
@@ -259,7 +259,7 @@ bool sim_node_become(struct sim_node *n, const char *id, msec now)
     return true;
 }
 
-/* ---- time ---------------------------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------------------------------- */
 
 static bool listens(const struct sim_node *n)
 {

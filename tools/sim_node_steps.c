@@ -30,7 +30,7 @@ msec sim_node_publish_at(const struct sim_node *n)
     return due > n->pause_until ? due : n->pause_until;
 }
 
-/* ---- steps --------------------------------------------------------------------------------------------------------- */
+/* ---- steps ------------------------------------------------------------------------------------------------------- */
 
 static enum sn_error search(struct sim_node *n, msec now, struct sn_turn *t)
 {
@@ -110,7 +110,7 @@ static enum sn_error wake(struct sim_node *n, msec now, struct sn_turn *t)
     return mqttsn_client_wake(n->client, now, t);
 }
 
-/* ---- which one is next --------------------------------------------------------------------------------------------- */
+/* ---- which one is next ------------------------------------------------------------------------------------------- */
 
 static struct sim_next next_when_active(const struct sim_node *n)
 {

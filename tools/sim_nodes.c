@@ -44,7 +44,7 @@ struct sim_nodes {
     uint16_t *by_nwk; /* node + 1; 0: nobody */
 };
 
-/* ---- making -------------------------------------------------------------------------------------------------------- */
+/* ---- making ------------------------------------------------------------------------------------------------------ */
 
 static void ether_send(void *context, size_t node, struct span data, bool broadcast)
 {
@@ -139,7 +139,7 @@ void sim_nodes_free(struct sim_nodes *n)
     free(n);
 }
 
-/* ---- addresses ----------------------------------------------------------------------------------------------------- */
+/* ---- addresses --------------------------------------------------------------------------------------------------- */
 
 bool sim_nodes_sleeps(const struct sim_nodes *n, size_t node)
 {
@@ -173,7 +173,7 @@ void sim_nodes_rejoin(struct sim_nodes *n, size_t node)
     n->events.joined(n->events.context, who->eui64, who->nwk);
 }
 
-/* ---- time ---------------------------------------------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------------------------------------------------- */
 
 /* Something happened to this node: its deadline may be another. */
 static void note(struct sim_nodes *n, size_t node)
@@ -235,7 +235,7 @@ void sim_nodes_sent(struct sim_nodes *n, size_t node, msec now)
     note(n, node);
 }
 
-/* ---- on demand ----------------------------------------------------------------------------------------------------- */
+/* ---- on demand --------------------------------------------------------------------------------------------------- */
 
 bool sim_nodes_twin(struct sim_nodes *n, size_t node, const char *id, msec now)
 {
@@ -251,7 +251,7 @@ void sim_nodes_say(struct sim_nodes *n, size_t node, struct span frame)
     ether_send(n, node, frame, false);
 }
 
-/* ---- the sum ------------------------------------------------------------------------------------------------------- */
+/* ---- the sum ----------------------------------------------------------------------------------------------------- */
 
 void sim_nodes_tally(const struct sim_nodes *n, msec now, struct sim_tally *tally)
 {

@@ -11,6 +11,6 @@ struct sim_options {
     bool stay;           /* also when all messages are acknowledged */
 };
 
-/* False: leave with *exit_code; what there is to say has been said. Texts point into argv. `families` ends with NULL. */
+/* False: leave with *exit_code, all has been said. Texts point into argv. `families` ends with NULL. */
 bool sim_options_read(struct sim_options *o, const struct sim_family *const *families, int argc,
                       char **argv, enum exit_code *exit_code);

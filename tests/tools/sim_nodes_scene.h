@@ -37,7 +37,7 @@ static struct scene {
     struct span down; /* waits for sleepers */
 } s;
 
-/* ---- the world ----------------------------------------------------------------------------------------------------- */
+/* ---- the world --------------------------------------------------------------------------------------------------- */
 
 static inline void take_frame(void *context, size_t node, const struct sim_frame *f)
 {
@@ -71,7 +71,7 @@ static inline void gateway_says(size_t node, struct mqttsn_message m)
     sim_nodes_hear(s.nodes, node, span_of(room, sizeof room - w.left), s.now);
 }
 
-/* ---- the gateway --------------------------------------------------------------------------------------------------- */
+/* ---- the gateway ------------------------------------------------------------------------------------------------- */
 
 static inline void copy_text(char *to, size_t room, struct span text)
 {
