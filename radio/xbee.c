@@ -1,15 +1,15 @@
 /* xbee.c -- an XBee as coordinator: what comes from the module, and when it must be looked at.
  *
- * The module does much by itself: it forms its network, routes, retries, joins nodes, and names every sender by both of
- * its addresses. So the machine is small: xbee_start.c asks it who it is and what network it has, xbee_send.c hands it
- * frames and waits for their statuses, and here octets become frames and frames go where they belong.
+ * The module does much by itself: it forms its network, routes, retries, joins nodes, and names every sender by both
+ * of its addresses. So the machine is small: xbee_start.c asks it who it is and what network it has, xbee_send.c
+ * hands it frames and waits for their statuses, and here octets become frames and frames go where they belong.
  *
- * Nobody knows at first whether the module escapes its frames, so two readers listen until it has said so. They may both
- * see the same frame; what answers no question of ours is ignored until then.
+ * Nobody knows at first whether the module escapes its frames, so two readers listen until it has said so. They may
+ * both see the same frame; what answers no question of ours is ignored until then.
  *
  * An XBee tells neither link quality nor signal strength with a frame. It could be asked for the strength of the last
- * hop of the last frame (DB), but with more than one node nobody knows whose that was, and each question costs the line
- * as much as a message: it is not asked. */
+ * hop of the last frame (DB), but with more than one node nobody knows whose that was, and each question costs the
+ * line as much as a message: it is not asked. */
 #include "radio/xbee_inside.h"
 
 #include <assert.h>
@@ -65,7 +65,8 @@ static void look_for_frame_in_frame(struct xbee *x, const struct incoming *in, m
 {
     char text[EUI64_TEXT];
     struct reader r = reader_of(in->frame.bytes);
-    if (read_u8(&r) != API_START || read_u8(&r) != 0 || r.failed || now < x->odd_until)
+    const uint16_t begin = read_u16(&r);
+    if (begin != API_START << 8 || now < x->odd_until)
         return;
     x->odd_until = now + ODD_MS;
     coordinator_log(&x->common, LEVEL_WARN,

@@ -1,13 +1,13 @@
 /* xbee_frame.c -- the frames of an XBee in API mode.
  *
- * A frame is 7E, a length of two octets, a type, fields, and a checksum that makes the sum of all behind the length FF.
- * Every type is a few fixed fields and at most one of variable length, always last, so one table of layouts serves the
- * decoder and the encoder.
+ * A frame is 7E, a length of two octets, a type, fields, and a checksum that makes the sum of all behind the length
+ * FF. Every type is a few fixed fields and at most one of variable length, always last, so one table of layouts
+ * serves the decoder and the encoder.
  *
- * The two dialects differ in what a 7E means. Escaped, it starts a frame wherever it stands, and what was begun before
- * it is lost. Plain, it may just as well be data, so that a false start in noise can swallow a good frame that comes
- * behind: what is held is kept until a frame is proven by its checksum, and searched again from the octet behind the
- * false start when it is not. Flushing everything, as others do, loses the good with the bad.
+ * The two dialects differ in what a 7E means. Escaped, it starts a frame wherever it stands, and what was begun
+ * before it is lost. Plain, it may just as well be data, so that a false start in noise can swallow a good frame that
+ * comes behind: what is held is kept until a frame is proven by its checksum, and searched again from the octet
+ * behind the false start when it is not. Flushing everything, as others do, loses the good with the bad.
  *
  * Time is not known here: when a line falls silent in mid frame, the machine says so. */
 #include "radio/xbee_frame.h"

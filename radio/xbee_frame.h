@@ -1,7 +1,7 @@
 /* xbee_frame.h -- the frames of an XBee in API mode: bytes in any split to frames, and frames to bytes. Pure.
  *
- * One reader serves both dialects: plain (AP = 1), where a start octet may also be data, and escaped (AP = 2), where it
- * never is. Fields are in network order. */
+ * One reader serves both dialects: plain (AP = 1), where a start octet may also be data, and escaped (AP = 2), where
+ * it never is. Fields are in network order. */
 #pragma once
 
 #include "mqtt/bytes.h"
@@ -85,8 +85,8 @@ bool xbee_reader_next(struct xbee_reader *r, struct reader *in, struct xbee_fram
 /* Is a frame begun and not whole? */
 bool xbee_reader_is_inside(const struct xbee_reader *r);
 
-/* The line was silent for so long that the frame begun will never be whole. Call xbee_reader_next behind it, with empty
- * input too: frames may stand behind a false start. */
+/* The line was silent for so long that the frame begun will never be whole. Call xbee_reader_next behind it, with
+ * empty input too: frames may stand behind a false start. */
 void xbee_reader_silence(struct xbee_reader *r);
 
 /* Writes the frame as it goes over the wire. Fails the writer when there is no room, and when the type is not known. */

@@ -1,6 +1,6 @@
 /* xbee_inside.h -- what the files of the XBee's machine share: xbee.c moves bytes, frames and time, xbee_start.c
- * brings the module up and watches over it with the commands of xbee_script.c, xbee_network.c decides whose network it
- * is, xbee_send.c sends. Nobody else includes it. */
+ * brings the module up and watches over it with the commands of xbee_script.c, xbee_network.c decides whose network
+ * it is, xbee_send.c sends. Nobody else includes it. */
 #pragma once
 
 #include "radio/xbee.h"

@@ -1,12 +1,13 @@
-/* xbee_network.c -- is the network of this XBee the one that the settings want, and if there is none, may one be formed?
+/* xbee_network.c -- is the network of this XBee the one that the settings want, and if there is none, may one be
+ * formed?
  *
- * Everything was read before, and here it is decided. A module that is coordinator of the right network is taken as it
- * is, and nothing in it is touched, since nearly every setting, written, makes an XBee leave its network and orphan its
- * nodes. Where there is no network, and where a person wrote `form: replace`, a new one is described to it. In all other
- * cases the radio is refused, with both values in the line.
+ * Everything was read before, and here it is decided. A module that is coordinator of the right network is taken as
+ * it is, and nothing in it is touched, since nearly every setting, written, makes an XBee leave its network and
+ * orphan its nodes. Where there is no network, and where a person wrote `form: replace`, a new one is described to
+ * it. In all other cases the radio is refused, with both values in the line.
  *
- * A module that was just switched on may still be about to start the network that it had: nothing is decided before that
- * had its time. */
+ * A module that was just switched on may still be about to start the network that it had: nothing is decided before
+ * that had its time. */
 #include "radio/xbee_inside.h"
 
 #include <stdio.h>

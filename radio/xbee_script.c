@@ -1,23 +1,22 @@
 /* xbee_script.c -- the AT commands by which an XBee is read, formed and set, as tables.
  *
  * One command is under way at a time, and a script goes on when its answer is there; what the answers mean for the
- * network is decided in xbee_start.c. Commands that describe a new network are queued in the module and take effect at
- * once with AC, so that a failure in the middle changes nothing. Optional ones are for what some firmware lacks: the old
- * S2 has a firmware for each role and knows no CE. */
+ * network is decided in xbee_start.c. Commands that describe a new network are queued in the module and take effect
+ * at once with AC, so that a failure in the middle changes nothing. Optional ones are for what some firmware lacks:
+ * the old S2 has a firmware for each role and knows no CE. */
 #include "radio/little.h"
 #include "radio/xbee_inside.h"
 
 enum {
     ASK_MS = 1000,         /* for the first answer at all */
-    AT_MS = 2000,          /* most answers take 100 ms, WR up to 2 s */
+    SAVE_MS = 3000,        /* for WR: flash is slow */
     NETWORK_FACTOR = 2,    /* over TCP */
     STATUS_NO_COMMAND = 2, /* of an AT response: this firmware does not have it */
     AO_EXPLICIT = 0x01,
     AO_ZDO = 0x02, /* the host would have to answer the network's own requests */
     CHANNEL_FIRST = 11,
-    HOLD_10MS =
-        0x0300, /* SP: parents keep frames as long as those of other families, 7.68 s and a fifth */
-    CHILD_HOLDS = 0x00A0 /* SN: a child that was not heard for 3 x 160 x 7.68 s, an hour, has left */
+    HOLD_10MS = 0x0300,  /* SP: parents keep frames for 7.68 s and a fifth */
+    CHILD_HOLDS = 0x00A0 /* SN: after 3 x 160 x 7.68 s, an hour, a silent child has left */
 };
 
 /* What a step writes, or that it reads. */
@@ -102,11 +101,6 @@ static const struct xbee_step *const scripts[] = {
 
 /* ---- asking ------------------------------------------------------------------------------------------------- */
 
-static msec wait_ms(const struct xbee *x, msec usual)
-{
-    return x->common.network ? usual * NETWORK_FACTOR : usual;
-}
-
 /* Frames of other endpoints, profiles and clusters are told apart only by the explicit form. */
 static uint8_t receive_wanted(const struct xbee *x)
 {
@@ -183,6 +177,20 @@ static uint16_t command_of(const struct xbee_step *s)
     return XBEE_COMMAND(s->command[0], s->command[1]);
 }
 
+/* Most answers take less than 100 ms. But they stand in line with all that is heard, which at 9600 baud may take
+ * long. */
+static msec patience(const struct xbee *x, const struct xbee_step *s)
+{
+    static const msec at_ms[] = { 500, 1500, 4000 }; /* by the number of tries */
+    const size_t last = sizeof at_ms / sizeof *at_ms - 1;
+    msec wait = at_ms[x->tries < last ? x->tries : last];
+    if (x->phase == XBEE_ASKING)
+        wait = ASK_MS;
+    else if (command_of(s) == XBEE_COMMAND('W', 'R'))
+        wait = SAVE_MS;
+    return x->common.network ? wait * NETWORK_FACTOR : wait;
+}
+
 static void ask(struct xbee *x, const struct xbee_step *s, msec now)
 {
     uint8_t room[sizeof x->key];
@@ -192,9 +200,9 @@ static void ask(struct xbee *x, const struct xbee_step *s, msec now)
                             .command = command_of(s),
                             .data = span_of(room, sizeof room - w.left) };
     x->step = s;
-    x->tries++;
     x->asked_id = xbee_write(x, &f);
-    x->asked_until = now + wait_ms(x, x->phase == XBEE_ASKING ? ASK_MS : AT_MS);
+    x->asked_until = now + patience(x, s);
+    x->tries++;
 }
 
 /* The first step from here on that is to be done; false: the script is at its end. */

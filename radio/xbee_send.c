@@ -4,10 +4,10 @@
  * transmit request, as the nodes in the field know it; any other gets an explicit one, to the endpoint, profile and
  * cluster that its own frame came from.
  *
- * The module answers each request with a Transmit Status, sometimes late: up to 4.8 s for a router, and for a sleeping
- * child as long as its parent keeps the frame, three times over. Nothing waits for that: the frame has a slot, the slot
- * a time-out, and a status that never comes counts as a node that cannot be reached. A frame that is late makes room in
- * the window before that. */
+ * The module answers each request with a Transmit Status, sometimes late: up to 4.8 s for a router, and for a
+ * sleeping child as long as its parent keeps the frame, three times over. Nothing waits for that: the frame has a
+ * slot, the slot a time-out, and a status that never comes counts as a node that cannot be reached. A frame that is
+ * late makes room in the window before that. */
 #include "radio/xbee_inside.h"
 
 #include <assert.h>

@@ -1,11 +1,11 @@
 /* xbee_start.c -- from an open line to a network that is known to be the right one, and watching over it.
  *
- * All that matters is read with a script of AT commands, xbee_network.c decides what follows from it, and from then on
- * this file watches: a module that is reset, loses its network, or falls silent is noticed here. A network that was lost
- * is never formed again by itself; it may come back.
+ * All that matters is read with a script of AT commands, xbee_network.c decides what follows from it, and from then
+ * on this file watches: a module that is reset, loses its network, or falls silent is noticed here. A network that
+ * was lost is never formed again by itself; it may come back.
  *
- * A module that answers no frame at all may be in transparent mode: it is called with +++ and switched to API mode, which
- * is not saved, so that it is as before after a power cycle. */
+ * A module that answers no frame at all may be in transparent mode: it is called with +++ and switched to API mode,
+ * which is not saved, so that it is as before after a power cycle. */
 #include "radio/xbee_inside.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* sim_xbee.c -- the stick side of Digi's API mode: a simulated XBee S2C, blank or coordinator of its network.
  *
- * It has what the real one has: registers that AT commands read and write, some of which make it leave its network and
- * form a new one 5 s later; commands that are queued until AC; 8 buffers for frames to nodes, and a Transmit Status for
- * each with a frame id. What was not saved is lost at a reset, the network is not.
+ * It has what the real one has: registers that AT commands read and write, some of which make it leave its network
+ * and form a new one 5 s later; commands that are queued until AC; 8 buffers for frames to nodes, and a Transmit
+ * Status for each with a frame id. What was not saved is lost at a reset, the network is not.
  *
  * --stick-option 2: frames are escaped (API mode 2). */
 #include "tools/sim_xbee_inside.h"

@@ -1,8 +1,8 @@
 /* sim_xbee_air.c -- frames to and from the nodes of a simulated XBee.
  *
- * A request takes one of 8 buffers until the air says what became of the frame, and its Transmit Status goes to the host
- * when it had a frame id. Without a network, without a buffer, or with a payload that is too large, the status comes at
- * once. A broadcast is always sent, whoever hears it. */
+ * A request takes one of 8 buffers until the air says what became of the frame, and its Transmit Status goes to the
+ * host when it had a frame id. Without a network, without a buffer, or with a payload that is too large, the status
+ * comes at once. A broadcast is always sent, whoever hears it. */
 #include "tools/sim_xbee_inside.h"
 
 enum {

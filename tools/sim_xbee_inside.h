@@ -1,5 +1,5 @@
-/* sim_xbee_inside.h -- what both files of the simulated XBee share: sim_xbee.c its registers and network, sim_xbee_air.c the
- * frames to and from nodes. Nobody else includes it. */
+/* sim_xbee_inside.h -- what both files of the simulated XBee share: sim_xbee.c its registers and network,
+ * sim_xbee_air.c the frames to and from nodes. Nobody else includes it. */
 #pragma once
 
 #include "radio/xbee_frame.h"

@@ -1,7 +1,7 @@
 /* fuzz_xbee.c -- any bytes as what an XBee sends, in either dialect and any split.
  *
- * The first octet chooses the dialect and the length of the pieces. Whatever is decoded goes back to the same bytes and
- * the same frame, a split changes nothing, and after a silence the next good frame comes through. */
+ * The first octet chooses the dialect and the length of the pieces. Whatever is decoded goes back to the same bytes
+ * and the same frame, a split changes nothing, and after a silence the next good frame comes through. */
 #include "tests/fuzz/fuzz.h"
 
 #include "radio/xbee_frame.h"

@@ -1,5 +1,5 @@
-/* xbee_frame_test.c -- every XBee row of the vector file is a test of its own, fed whole, octet by octet, and cut at each
- * place; and what the rows do not show: silence, and starts among garbage. */
+/* xbee_frame_test.c -- every XBee row of the vector file is a test of its own, fed whole, octet by octet, and cut at
+ * each place; and what the rows do not show: silence, and starts among garbage. */
 #include "radio/xbee_frame.h"
 
 #include "tests/radio/zigbee_vectors.h"
@@ -57,9 +57,11 @@ static const char *good_in(enum xbee_mode mode)
 
 static bool frames_equal(const struct xbee_frame *a, const struct xbee_frame *b)
 {
-    struct xbee_frame plain_a = *a, plain_b = *b;
-    plain_a.data = plain_b.data = span_of(NULL, 0);
-    return memcmp(&plain_a, &plain_b, sizeof plain_a) == 0 && span_equal(a->data, b->data);
+    return a->type == b->type && a->id == b->id && a->eui64 == b->eui64 && a->nwk == b->nwk &&
+           a->source_endpoint == b->source_endpoint && a->endpoint == b->endpoint &&
+           a->cluster == b->cluster && a->profile == b->profile && a->radius == b->radius &&
+           a->options == b->options && a->command == b->command && a->status == b->status &&
+           a->retries == b->retries && a->discovery == b->discovery && span_equal(a->data, b->data);
 }
 
 /* ---- what a row says ---- */
@@ -97,7 +99,7 @@ static uint64_t value_of(const struct xbee_frame *f, const char *key)
 /* "eeff,ccdd" without the commas. */
 static struct span hops_of(struct span value, uint8_t *room, size_t size)
 {
-    char plain[64];
+    char plain[64] = "";
     size_t n = 0;
     for (size_t i = 0; i < value.len && n < sizeof plain - 1; i++)
         if (value.at[i] != ',')
@@ -109,7 +111,7 @@ static struct span hops_of(struct span value, uint8_t *room, size_t size)
 static void one_field_holds(const struct vector_row *row, const struct xbee_frame *f, const char *key)
 {
     uint8_t room[XBEE_LENGTH_MAX];
-    struct span value = vector_value(row, key);
+    struct span value = vector_needed(row, key);
     if (strcmp(key, "cmd") == 0) {
         assert_int_equal(f->command, XBEE_COMMAND(value.at[0], value.at[1]));
     } else if (strcmp(key, "hops") == 0) {

@@ -1,5 +1,6 @@
-/* xbee_scene.h -- an XBee made of registers, on the stage of the coordinators: it answers AT commands from a table, notes
- * what it was told, and keeps the transmit requests for the test to look at. What it does wrong is set by the test. */
+/* xbee_scene.h -- an XBee made of registers, on the stage of the coordinators: it answers AT commands from a table,
+ * notes what it was told, and keeps the transmit requests for the test to look at. What it does wrong is set by the
+ * test. */
 #pragma once
 
 #include "radio/xbee.h"

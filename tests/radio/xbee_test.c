@@ -1,5 +1,5 @@
-/* xbee_test.c -- an XBee that is up hears frames from nodes; and one that is reset, loses its network, falls silent, or was
- * never in API mode. */
+/* xbee_test.c -- an XBee that is up hears frames from nodes; and one that is reset, loses its network, falls silent,
+ * or was never in API mode. */
 #include "tests/radio/xbee_scene.h"
 
 static int opens(void **state)

@@ -154,28 +154,35 @@ static inline bool vector_is(const struct vector_row *row, const char *key, cons
     return value.at && span_equal(value, span_text(text));
 }
 
-/* As number, "0x" allowed with base 16, a sign with base 10. Fails the test when the key is not there or no number. */
-static inline uint64_t vector_number(const struct vector_row *row, const char *key, int base)
+/* Ends the program when there is no such key: a test that asks for it is wrong. */
+static inline struct span vector_needed(const struct vector_row *row, const char *key)
 {
     struct span value = vector_value(row, key);
-    if (!value.at || value.len == 0)
-        fail_msg("%s: no value of %s", row->id, key);
+    if (!value.at) {
+        fprintf(stderr, "%s: no value of %s\n", row->id, key);
+        exit(1);
+    }
+    return value;
+}
+
+/* As number, "0x" allowed with base 16, a sign with base 10. Fails the test when it is none. */
+static inline uint64_t vector_number(const struct vector_row *row, const char *key, int base)
+{
+    struct span value = vector_needed(row, key);
     char *end;
     const char *text = (const char *)value.at;
     uint64_t number =
         text[0] == '-' ? (uint64_t)strtoll(text, &end, base) : strtoull(text, &end, base);
-    if (end != text + value.len)
+    if (value.len == 0 || end != text + value.len)
         fail_msg("%s: %s is no number", row->id, key);
     return number;
 }
 
-/* As octets, from pairs of hex digits. Fails the test when the key is not there or not all of it is hex. */
+/* As octets, from pairs of hex digits. Fails the test when not all of it is hex. */
 static inline struct span vector_octets(const struct vector_row *row, const char *key,
                                         uint8_t *room, size_t size)
 {
-    struct span value = vector_value(row, key);
-    if (!value.at)
-        fail_msg("%s: no value of %s", row->id, key);
+    struct span value = vector_needed(row, key);
     struct span octets = hex_bytes((const char *)value.at, room, size);
     if (octets.len * 2 != value.len)
         fail_msg("%s: %s is not hex", row->id, key);

@@ -1,5 +1,5 @@
-/* sim_xbee_test.c -- the simulated XBee and the machine that drives real ones, mouth to mouth: what one says the other
- * must understand, from a blank module to frames in both directions. */
+/* sim_xbee_test.c -- the simulated XBee and the machine that drives real ones, mouth to mouth: what one says the
+ * other must understand, from a blank module to frames in both directions. */
 #include "radio/xbee.h"
 #include "tests/radio/coordinator_scene.h"
 #include "tools/sim.h"
