@@ -206,11 +206,11 @@ static void deconz_start(struct coordinator *c, msec now)
     d->sequence = (uint8_t)coordinator_random(c);
     d->request_id = (uint8_t)coordinator_random(c);
     deconz_reader_init(&d->reader);
-    deconz_run(d, DECONZ_INQUIRE, now);
+    deconz_start_begin(d, now);
 }
 
-/* Something came, and nobody can tell what: an answer, or news of the state. Each question is hurried only once, since a
- * line of noise must not make them all be given up. */
+/* Something came, and nobody can tell what: an answer, or news of the state. Each question is hurried only once, since
+ * a line of noise must not make them all be given up. */
 static void hear_damage(struct deconz *d, msec now)
 {
     for (struct deconz_ask *a = d->asks; a < d->asks + DECONZ_ASKS; a++)

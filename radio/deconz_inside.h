@@ -82,6 +82,7 @@ struct deconz {
     bool given_up; /* the line is to be closed */
     enum deconz_program program;
     size_t step;
+    bool ready; /* for the next step */
     bool waits; /* for the network to be as the step says, until: */
     msec step_until;
     struct deconz_found found;
@@ -112,7 +113,8 @@ static inline enum deconz_network deconz_network(const struct deconz *d)
 
 /* ---- deconz_start.c --------------------------------------------------------------------------------------------- */
 
-void deconz_run(struct deconz *d, enum deconz_program program, msec now);
+void deconz_start_begin(struct deconz *d, msec now);            /* the line is open */
+void deconz_run(struct deconz *d, enum deconz_program program); /* from here on, once we are back */
 void deconz_start_answer(struct deconz *d, const struct deconz_frame *f, msec now);
 void deconz_start_state(struct deconz *d, msec now); /* the state octet is new */
 void deconz_start_tick(struct deconz *d, msec now);
@@ -121,8 +123,8 @@ void deconz_ask_write(struct deconz *d, enum deconz_kind kind, uint8_t parameter
 
 /* ---- deconz_network.c ------------------------------------------------------------------------------------------- */
 
-void deconz_decide(struct deconz *d, msec now);  /* everything was read: what now? */
-void deconz_settled(struct deconz *d, msec now); /* the last step was taken */
+void deconz_decide(struct deconz *d);  /* everything was read: what now? */
+void deconz_settled(struct deconz *d); /* the last step was taken */
 
 /* ---- deconz_air.c ----------------------------------------------------------------------------------------------- */
 

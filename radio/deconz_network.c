@@ -30,9 +30,9 @@ static uint8_t channel_of(const struct deconz_found *f)
 {
     if (is_channel(f->channel))
         return f->channel;
-    for (uint8_t channel = CHANNEL_FIRST; channel <= CHANNEL_LAST; channel++)
+    for (unsigned channel = CHANNEL_FIRST; channel <= CHANNEL_LAST; channel++)
         if (f->mask == UINT32_C(1) << channel)
-            return channel;
+            return (uint8_t)channel;
     return 0;
 }
 
@@ -81,7 +81,7 @@ static uint16_t any_pan(struct deconz *d)
 }
 
 /* What the settings leave open is kept from the network that is there. */
-static void form_it(struct deconz *d, msec now)
+static void form_it(struct deconz *d)
 {
     const struct config_radio *s = d->c.settings;
     const struct deconz_found *f = &d->found;
@@ -97,10 +97,10 @@ static void form_it(struct deconz *d, msec now)
     d->formed = true;
     coordinator_log(&d->c, LEVEL_INFO, "making a network: channel %u, PAN 0x%04x", p->channel,
                     p->pan);
-    deconz_run(d, DECONZ_FORM, now);
+    deconz_run(d, DECONZ_FORM);
 }
 
-void deconz_decide(struct deconz *d, msec now)
+void deconz_decide(struct deconz *d)
 {
     const enum config_form allowed = d->c.settings->form;
     const bool has = has_network(d);
@@ -110,12 +110,12 @@ void deconz_decide(struct deconz *d, msec now)
         coordinator_enter(&d->c, COORDINATOR_REFUSED,
                           "the stick has no network, and form: never forbids to make one");
     else if ((!has || (line[0] && allowed == FORM_REPLACE)) && !d->formed)
-        form_it(d, now);
+        form_it(d);
     else if (!has || line[0])
         coordinator_enter(&d->c, COORDINATOR_REFUSED, "stick/settings differ: %s; set them alike%s",
                           has ? line : "no network", d->formed ? "" : " or form: replace");
     else
-        deconz_run(d, deconz_network(d) == DECONZ_CONNECTED ? DECONZ_SETTLE : DECONZ_CONNECT, now);
+        deconz_run(d, deconz_network(d) == DECONZ_CONNECTED ? DECONZ_SETTLE : DECONZ_CONNECT);
 }
 
 /* ---- up --------------------------------------------------------------------------------------------------------- */
@@ -135,10 +135,10 @@ static void fill_in_info(struct deconz *d)
     i->window = DECONZ_WINDOW;
 }
 
-void deconz_settled(struct deconz *d, msec now)
+void deconz_settled(struct deconz *d)
 {
     if (deconz_network(d) != DECONZ_CONNECTED) {
-        deconz_run(d, DECONZ_CONNECT, now);
+        deconz_run(d, DECONZ_CONNECT);
         return;
     }
     if (!d->found.has_endpoint)

@@ -61,10 +61,10 @@ static const struct step settle[] = {
     { DECONZ_WRITE, DECONZ_PERMIT_JOIN, false }, { DECONZ_STATE, 0, true },
 };
 
-typedef void turn(struct deconz *d, msec now);
+typedef void turn(struct deconz *d);
 static turn look_again, did_not_connect, connect_it;
 
-#define STEPS(table) table, sizeof table / sizeof table[0]
+#define STEPS(table) (table), sizeof(table) / sizeof(table)[0]
 static const struct program {
     const struct step *steps;
     size_t count;
@@ -157,9 +157,12 @@ static void ask_read(struct deconz *d, uint8_t parameter, msec now)
 
 /* ---- what is read ----------------------------------------------------------------------------------------------- */
 
-static struct span end_of(struct span value, size_t n)
+/* The last `n` octets; NULL: there are fewer. */
+static const uint8_t *end_of(struct span value, size_t n)
 {
-    return value.len < n ? span_of(NULL, 0) : span_from(value, value.len - n);
+    struct reader r = reader_of(value);
+    reader_take(&r, value.len < n ? 0 : value.len - n);
+    return reader_take(&r, n);
 }
 
 static bool is_our_endpoint(const struct deconz *d, struct span value)
@@ -168,15 +171,16 @@ static bool is_our_endpoint(const struct deconz *d, struct span value)
     struct writer w = writer_of(room, sizeof room);
     write_our_endpoint(d, &w);
     const size_t len = sizeof room - w.left;
-    return span_equal(end_of(value, len), span_of(room, len));
+    const uint8_t *have = end_of(value, len);
+    return have && memcmp(have, room, len) == 0;
 }
 
 static void take_key(struct deconz_found *found, struct span value)
 {
-    const struct span key = end_of(value, DECONZ_KEY_LEN);
-    found->has_key = key.len > 0;
-    if (found->has_key)
-        memcpy(found->key, key.at, key.len);
+    const uint8_t *key = end_of(value, DECONZ_KEY_LEN);
+    found->has_key = key != NULL;
+    if (key)
+        memcpy(found->key, key, DECONZ_KEY_LEN);
 }
 
 static void take_value(struct deconz *d, const struct deconz_value *v)
@@ -231,12 +235,22 @@ static bool is_needless(const struct deconz *d)
            this_step(d)->what == DECONZ_ENDPOINT;
 }
 
+/* Is the network as the step wants it? Then the next one may be taken. */
+static void check_wait(struct deconz *d)
+{
+    if (!d->waits || deconz_network(d) != (enum deconz_network)this_step(d)->what)
+        return;
+    d->waits = false;
+    d->ready = true;
+    d->step++;
+}
+
 static void wait_for_it(struct deconz *d, msec now)
 {
     d->waits = true;
     d->step_until = now + (this_step(d)->command == WAIT_ONLY ? RECOVER_MS : CHANGE_MS);
     d->poll_at = now;
-    deconz_start_state(d, now);
+    check_wait(d);
 }
 
 static void take_step(struct deconz *d, msec now)
@@ -256,31 +270,34 @@ static void take_step(struct deconz *d, msec now)
                    span_of(zero, s->command == DECONZ_STATE ? 3 : 4), now);
 }
 
+/* Takes the next step, or what follows the last one, until there is something to wait for. */
 static void go_on(struct deconz *d, msec now)
 {
-    const struct program *p = &programs[d->program];
-    while (d->step < p->count && is_needless(d))
-        d->step++;
-    if (d->step < p->count)
-        take_step(d, now);
-    else
-        p->done(d, now);
+    while (d->ready && !d->given_up) {
+        const struct program *p = &programs[d->program];
+        d->ready = false;
+        while (d->step < p->count && is_needless(d))
+            d->step++;
+        if (d->step < p->count)
+            take_step(d, now);
+        else
+            p->done(d);
+    }
 }
 
-void deconz_run(struct deconz *d, enum deconz_program program, msec now)
+void deconz_run(struct deconz *d, enum deconz_program program)
 {
     d->program = program;
     d->step = 0;
     d->waits = false;
+    d->ready = true;
     if (program == DECONZ_INQUIRE)
         d->found = (struct deconz_found){ 0 };
-    go_on(d, now);
 }
 
-static void next_step(struct deconz *d, msec now)
+void deconz_start_begin(struct deconz *d, msec now)
 {
-    d->waits = false;
-    d->step++;
+    deconz_run(d, DECONZ_INQUIRE);
     go_on(d, now);
 }
 
@@ -311,21 +328,24 @@ void deconz_start_answer(struct deconz *d, const struct deconz_frame *f, msec no
     }
     if (!fine && s->what == DECONZ_WATCHDOG)
         d->feed_at = MSEC_NEVER;
-    if (s->command == DECONZ_CHANGE_STATE)
+    if (s->command == DECONZ_CHANGE_STATE) {
         wait_for_it(d, now);
-    else
-        next_step(d, now);
+    } else {
+        d->ready = true;
+        d->step++;
+    }
+    go_on(d, now);
 }
 
 void deconz_start_state(struct deconz *d, msec now)
 {
-    if (d->waits && deconz_network(d) == (enum deconz_network)this_step(d)->what) {
-        next_step(d, now);
-    } else if (d->c.state == COORDINATOR_UP && deconz_network(d) != DECONZ_CONNECTED) {
+    if (d->c.state == COORDINATOR_UP && deconz_network(d) != DECONZ_CONNECTED) {
         deconz_air_lost(d);
         coordinator_enter(&d->c, COORDINATOR_DOWN, "the stick is not in its network any more");
-        deconz_run(d, DECONZ_RECOVER, now);
+        deconz_run(d, DECONZ_RECOVER);
     }
+    check_wait(d);
+    go_on(d, now);
 }
 
 void deconz_start_tick(struct deconz *d, msec now)
@@ -333,22 +353,22 @@ void deconz_start_tick(struct deconz *d, msec now)
     if (!d->waits || now < d->step_until)
         return;
     d->waits = false;
-    programs[d->program].late(d, now);
+    programs[d->program].late(d);
+    go_on(d, now);
 }
 
-static void look_again(struct deconz *d, msec now)
+static void look_again(struct deconz *d)
 {
-    deconz_run(d, DECONZ_INQUIRE, now);
+    deconz_run(d, DECONZ_INQUIRE);
 }
 
-static void connect_it(struct deconz *d, msec now)
+static void connect_it(struct deconz *d)
 {
-    deconz_run(d, DECONZ_CONNECT, now);
+    deconz_run(d, DECONZ_CONNECT);
 }
 
-static void did_not_connect(struct deconz *d, msec now)
+static void did_not_connect(struct deconz *d)
 {
-    (void)now;
     deconz_give_up(d,
                    "the network did not come up within %d s; a USB 3 port beside it can drown its radio: "
                    "use a USB 2 extension cable",

@@ -10,7 +10,8 @@
 
 void slip_reader_init(struct slip_reader *r, uint8_t *held, size_t room)
 {
-    *r = (struct slip_reader){ .held = held, .room = room };
+    *r = (struct slip_reader){ .room = room };
+    r->held = held;
 }
 
 static void hold(struct slip_reader *r, uint8_t octet)

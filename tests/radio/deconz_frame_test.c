@@ -133,9 +133,10 @@ static void value_holds(const struct vector_row *row, const struct deconz_frame 
     assert_true(deconz_read_value(f->body, &v));
     number_is(row, "param", v.parameter);
     struct reader r = reader_of(v.value);
-    if (vector_has(row, "value") && vector_value(row, "value").at[1] == 'x')
+    const struct span value = vector_value(row, "value");
+    if (value.len > 1 && value.at[1] == 'x')
         number_is(row, "value", read_little(&r, v.value.len));
-    else if (vector_has(row, "value"))
+    else if (value.len > 0)
         octets_are(row, "value", v.value);
     deconz_write_value(&v, &w);
     assert_true(span_equal(body_back(&w, room, sizeof room), f->body));
@@ -258,10 +259,11 @@ static void a_payload_length_that_does_not_fit_is_refused(void **state)
 static void each_kind_of_address_comes_back(void **state)
 {
     (void)state;
-    for (uint8_t mode = DECONZ_GROUP; mode <= DECONZ_NWK_AND_EUI64; mode++) {
+    for (unsigned mode = DECONZ_GROUP; mode <= DECONZ_NWK_AND_EUI64; mode++) {
         uint8_t room[64];
         struct writer w = writer_of(room, sizeof room);
-        struct deconz_request back, q = { .id = 1, .to = { .mode = mode }, .data = { NULL, 0 } };
+        struct deconz_request back,
+            q = { .id = 1, .to = { .mode = (uint8_t)mode }, .data = { NULL, 0 } };
         q.endpoint = mode == DECONZ_GROUP ? 0 : 0xE8;
         q.to.nwk = mode == DECONZ_EUI64 ? 0 : 0x1234;
         q.to.eui64 = mode >= DECONZ_EUI64 ? 0x0013A20040401122 : 0;

@@ -1,5 +1,5 @@
-/* line_test.c -- MQTT-SN over a serial line: a radio on a pseudo-terminal, a node at the other end, and a clock that the
- * test turns. */
+/* line_test.c -- MQTT-SN over a serial line: a radio on a pseudo-terminal, a node at the other end, and a clock that
+ * the test turns. */
 #include "radio/line.h"
 #include "tests/hex.h"
 #include "tests/radio/serial_scene.h"
