@@ -1,12 +1,13 @@
 /* ash.c -- the ASH link: frames arrive once and in order, or the link fails.
  *
- * A sender keeps what is not acknowledged and sends all of it again, marked as such, when the oldest frame gets no answer
- * in time or the peer asks for it (NAK). How long it waits follows the measured time of frames that needed one try only.
- * A receiver delivers the frame whose number it expects and nothing else: a frame that it had already is acknowledged
- * again, and anything out of order, or damaged, is answered with one NAK until the right frame comes.
+ * A sender keeps what is not acknowledged and sends all of it again, marked as such, when the oldest frame gets no
+ * answer in time or the peer asks for it (NAK). How long it waits follows the measured time of frames that needed one
+ * try only. A receiver delivers the frame whose number it expects and nothing else: a frame that it had already is
+ * acknowledged again, and anything out of order, or damaged, is answered with one NAK until the right frame comes.
  *
  * An acknowledgement travels in any frame, so a delivered frame is acknowledged on its own only when its receiver did
- * not answer it at once. The not-ready bit, with which a host may hold back callbacks, is never set here, and ignored. */
+ * not answer it at once. The not-ready bit, with which a host may hold back callbacks, is never set here, and
+ * ignored. */
 #include "radio/ash.h"
 
 #include <assert.h>
@@ -14,7 +15,7 @@
 enum { NUMBERS = 8, NUMBER_MASK = NUMBERS - 1 };
 static_assert(ASH_QUEUE == (int)NUMBERS, "a place in the queue is a number");
 
-/* ---- sending ---------------------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------------------------- */
 
 static void put(struct ash *a, const struct ash_frame *f)
 {
@@ -120,7 +121,7 @@ static void acknowledge(struct ash *a, uint8_t next, msec now)
     fill_window(a, now);
 }
 
-/* ---- receiving -------------------------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------------------------- */
 
 static void take_data(struct ash *a, const struct ash_frame *f, msec now)
 {
@@ -194,7 +195,7 @@ void ash_hear(struct ash *a, struct span bytes, msec now)
     }
 }
 
-/* ---- the link --------------------------------------------------------------------------------------------------- */
+/* ---- the link -------------------------------------------------------------------------------------------------- */
 
 void ash_init(struct ash *a, enum ash_role role, const struct ash_events *events, void *context)
 {

@@ -1,7 +1,7 @@
 /* ash.h -- the link between a host and an EmberZNet NCP: frames of EZSP arrive once and in order, or the link fails.
  *
- * The same code serves both ends; the host resets the NCP, the NCP announces that it was reset. It does no I/O and looks
- * at no clock. Numbers are modulo 8, and a place in the queue is named by its number. */
+ * The same code serves both ends; the host resets the NCP, the NCP announces that it was reset. It does no I/O and
+ * looks at no clock. Numbers are modulo 8, and a place in the queue is named by its number. */
 #pragma once
 
 #include "radio/ash_frame.h"

@@ -44,7 +44,7 @@ static uint8_t mix_next(uint8_t mix)
     return (uint8_t)(mix & 1 ? mix >> 1 ^ MIX_FEEDBACK : mix >> 1);
 }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 static bool kind_of(uint8_t control, enum ash_kind *kind)
 {
@@ -165,7 +165,7 @@ enum ash_read ash_frame_read(struct ash_reader *r, struct reader *bytes, struct 
     return ASH_READ_MORE;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------------------- */
 
 static void write_escaped(struct writer *w, uint8_t octet)
 {
@@ -213,7 +213,7 @@ void ash_frame_write(const struct ash_frame *f, struct writer *w)
     write_u8(w, ASH_FLAG);
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------------------------- */
 
 const char *ash_frame_name(enum ash_kind kind)
 {

@@ -1,5 +1,5 @@
-/* ash_frame.h -- frames of ASH, the Asynchronous Serial Host protocol between a host and an EmberZNet NCP: control octet,
- * data, CRC, flag; octets with a meaning of their own are escaped.
+/* ash_frame.h -- frames of ASH, the Asynchronous Serial Host protocol between a host and an EmberZNet NCP: control
+ * octet, data, CRC, flag; octets with a meaning of their own are escaped.
  *
  * The codec only: which frame is expected, and what to do about a damaged one, is ash.c's. */
 #pragma once
@@ -16,7 +16,7 @@ enum ash_octet {
 };
 
 enum { ASH_VERSION = 2, ASH_DATA_MIN = 3, ASH_DATA_MAX = 220 };
-/* Octets of the longest frame: unescaped, without its flag; and on the wire, all of it escaped, with cancel and flag. */
+/* Octets of the longest frame: unescaped, without its flag; and on the wire, all escaped, with cancel and flag. */
 enum { ASH_FRAME_MAX = 1 + ASH_DATA_MAX + 2, ASH_WIRE_MAX = 2 * ASH_FRAME_MAX + 2 };
 
 enum ash_kind { ASH_DATA, ASH_ACK, ASH_NAK, ASH_RST, ASH_RSTACK, ASH_ERROR, ASH_KINDS };

@@ -18,7 +18,7 @@ static struct ezsp *ezsp_of(struct coordinator *c)
     return (struct ezsp *)c;
 }
 
-/* ---- one command at a time ---------------------------------------------------------------------------------------- */
+/* ---- one command at a time ------------------------------------------------------------------------------------- */
 
 struct writer ezsp_params(struct ezsp_command *command)
 {
@@ -100,7 +100,7 @@ static void forget_commands(struct ezsp *e)
     e->asked = false;
 }
 
-/* ---- failure ------------------------------------------------------------------------------------------------------ */
+/* ---- failure --------------------------------------------------------------------------------------------------- */
 
 /* The radio hears of the new state first: then it takes back by itself what was under way. */
 static void lose_all(struct ezsp *e, const char *why)
@@ -156,7 +156,7 @@ void ezsp_fail(struct ezsp *e, msec now, const char *format, ...)
     ash_reset(&e->link, now);
 }
 
-/* ---- from the link ------------------------------------------------------------------------------------------------ */
+/* ---- from the link --------------------------------------------------------------------------------------------- */
 
 static void on_write(void *context, struct span wire)
 {
@@ -206,7 +206,7 @@ static void on_failed(void *context, enum ash_failure how, uint8_t code, msec no
 
 static const struct ash_events link_events = { on_write, on_deliver, on_connected, on_failed };
 
-/* ---- time --------------------------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------------------------ */
 
 static bool is_idle(const struct ezsp *e)
 {
@@ -255,7 +255,7 @@ static msec ezsp_deadline(const struct coordinator *c)
     return e->down_since == MSEC_NEVER ? at : earlier(at, e->down_since + EZSP_DOWN_MS);
 }
 
-/* ---- the family --------------------------------------------------------------------------------------------------- */
+/* ---- the family ------------------------------------------------------------------------------------------------ */
 
 static void ezsp_init(struct coordinator *c)
 {

@@ -23,7 +23,8 @@ static void read_id_wide(struct reader *r, struct ezsp_frame *f)
 
 static void read_id_extended(struct reader *r, struct ezsp_frame *f)
 {
-    if (read_u8(r) != HEADER_EXTENDED || read_u8(r) != 0)
+    uint8_t mark = read_u8(r), zero = read_u8(r);
+    if (mark != HEADER_EXTENDED || zero != 0)
         r->failed = true;
     f->id = read_u8(r);
 }
@@ -107,7 +108,7 @@ const char *ezsp_frame_name(uint16_t id)
     return "unknown";
 }
 
-/* ---- statuses --------------------------------------------------------------------------------------------------- */
+/* ---- statuses -------------------------------------------------------------------------------------------------- */
 
 static const struct {
     uint8_t narrow;

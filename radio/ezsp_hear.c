@@ -18,7 +18,7 @@ static bool is_eui64(uint64_t eui64)
     return eui64 != 0 && eui64 != EUI64_NONE;
 }
 
-/* ---- whose address is it? ----------------------------------------------------------------------------------------- */
+/* ---- whose address is it? -------------------------------------------------------------------------------------- */
 
 /* Asks the node itself; its answer is a frame like any other. */
 static void ask_node(struct ezsp *e, uint16_t nwk, msec now)
@@ -64,7 +64,7 @@ static void ask_for(struct ezsp *e, uint16_t nwk, msec now)
                         nwk);
 }
 
-/* ---- frames ------------------------------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------------------------- */
 
 static void learn(struct ezsp *e, uint64_t eui64, uint16_t nwk, bool sleeper, msec now)
 {
@@ -139,7 +139,7 @@ static void hear_message(struct ezsp *e, struct span params, msec now)
     hear_frame(e, &in, e->version >= VERSION_NAMES_SENDER ? in.eui64 : named, now);
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------------------------- */
 
 static void lose_address(struct ezsp *e, uint64_t eui64)
 {
@@ -182,7 +182,7 @@ static void hear_sent(struct ezsp *e, struct span params, msec now)
         ezsp_send_status(e, &s);
 }
 
-/* ---- the network -------------------------------------------------------------------------------------------------- */
+/* ---- the network ----------------------------------------------------------------------------------------------- */
 
 static void network_down(struct ezsp *e, msec now)
 {

@@ -60,7 +60,7 @@ static void write_data(struct writer *w, struct span data)
     write_span(w, data);
 }
 
-/* ---- sending ---------------------------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------------------------- */
 
 bool ezsp_read_unicast(struct span params, uint8_t version, struct ezsp_transmission *t)
 {
@@ -139,7 +139,7 @@ void ezsp_write_sent(const struct ezsp_sent *s, uint8_t version, struct writer *
     write_data(w, s->data);
 }
 
-/* ---- receiving -------------------------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------------------------- */
 
 static void read_quality(struct reader *r, struct ezsp_incoming *in)
 {
@@ -196,7 +196,7 @@ void ezsp_write_incoming(const struct ezsp_incoming *in, uint8_t version, struct
     write_data(w, in->data);
 }
 
-/* ---- the network ------------------------------------------------------------------------------------------------ */
+/* ---- the network ----------------------------------------------------------------------------------------------- */
 
 void ezsp_read_network(struct reader *r, struct ezsp_network *n)
 {
@@ -315,7 +315,7 @@ void ezsp_write_endpoint(const struct ezsp_endpoint *e, struct writer *w)
     write_le16(w, e->cluster);
 }
 
-/* ---- ZDO -------------------------------------------------------------------------------------------------------- */
+/* ---- ZDO ------------------------------------------------------------------------------------------------------- */
 
 bool ezsp_read_zdo(struct span data, uint16_t cluster, struct ezsp_zdo *a)
 {

@@ -1,5 +1,5 @@
-/* ezsp_message.h -- the fields of the EZSP commands and callbacks that have more than one or two: both directions, since
- * the gateway writes what the simulator reads, and the other way round.
+/* ezsp_message.h -- the fields of the EZSP commands and callbacks that have more than one or two: both directions,
+ * since the gateway writes what the simulator reads, and the other way round.
  *
  * The rules of ezsp_frame.h hold: `version` decides the layout, a reader says false when something is missing. Spans
  * borrow from what is read. The ZDO messages about addresses, which travel as data, are here too. */

@@ -1,9 +1,10 @@
 /* ezsp_network.c -- the steps of the bring-up that are about the NCP's network.
  *
  * The NCP keeps its network, with all keys and counters, over every reset. It is started and then compared with the
- * settings, as far as they name anything. Where there is none, one is formed, with what the settings name and chance for
- * the rest. Where there is another, nothing is touched unless the settings say "replace", since all its nodes would be
- * lost; both are shown instead. The network's key is kept by us first, so that no network exists whose key nobody has. */
+ * settings, as far as they name anything. Where there is none, one is formed, with what the settings name and chance
+ * for the rest. Where there is another, nothing is touched unless the settings say "replace", since all its nodes
+ * would be lost; both are shown instead. The network's key is kept by us first, so that no network exists whose key
+ * nobody has. */
 #include "radio/ezsp_machine.h"
 
 #include "radio/little.h"
@@ -14,7 +15,7 @@
 enum { CHANNEL_DEFAULT = 15, POWER_DBM = 8, ALL_CHANNELS = 0x07FFF800, PAN_ID_MAX = 0xFFF7 };
 enum { VERSION_INIT_EXTENDED = 5, VERSION_LEAVE_OPTION = 14 };
 
-/* ---- the network that is there ------------------------------------------------------------------------------------ */
+/* ---- the network that is there --------------------------------------------------------------------------------- */
 
 enum ezsp_id ezsp_network_init_id(const struct ezsp *e)
 {
@@ -108,7 +109,7 @@ enum ezsp_step ezsp_network_compare(struct ezsp *e, const struct ezsp_frame *ans
     return EZSP_STEP_NONE;
 }
 
-/* ---- a new one ---------------------------------------------------------------------------------------------------- */
+/* ---- a new one ------------------------------------------------------------------------------------------------- */
 
 /* The key comes first: without one, nothing about the stick's network is touched. */
 bool ezsp_network_has_key(struct ezsp *e)

@@ -1,8 +1,8 @@
 /* ezsp_send.c -- frames under way through an NCP, and opening its network for new nodes.
  *
- * The NCP answers sendUnicast at once with "taken" or "no", and tells later, under the tag that came with the frame, what
- * became of it; the tag is the frame's token. It keeps trying for seconds, longer for sleeping children, so a frame may
- * be under way for half a minute. One whose end is never told counts as undelivered.
+ * The NCP answers sendUnicast at once with "taken" or "no", and tells later, under the tag that came with the frame,
+ * what became of it; the tag is the frame's token. It keeps trying for seconds, longer for sleeping children, so a
+ * frame may be under way for half a minute. One whose end is never told counts as undelivered.
  *
  * New nodes need three things: a key that they know, a policy that gives them the network's key, and routers that let
  * them in. All three are set when the network is opened; the policy is taken back when the time is over. */
@@ -21,7 +21,7 @@ enum {
     CLOSE_AGAIN_MS = 1000
 };
 
-/* ---- flights ------------------------------------------------------------------------------------------------------ */
+/* ---- flights --------------------------------------------------------------------------------------------------- */
 
 static struct ezsp_flight *flight_of(struct ezsp *e, uint16_t token)
 {
@@ -114,7 +114,7 @@ void ezsp_send_unicast(struct coordinator *c, const struct unicast *u, msec now)
         end_later(f, RADIO_BUSY);
 }
 
-/* ---- where a node is ---------------------------------------------------------------------------------------------- */
+/* ---- where a node is ------------------------------------------------------------------------------------------- */
 
 static void node_id_answered(struct ezsp *e, const struct ezsp_command *asked,
                              const struct ezsp_frame *answer, msec now)
@@ -175,7 +175,7 @@ bool ezsp_send_fill(struct ezsp *e, struct ezsp_command *command)
     return true;
 }
 
-/* ---- how it ended ------------------------------------------------------------------------------------------------- */
+/* ---- how it ended ---------------------------------------------------------------------------------------------- */
 
 void ezsp_send_status(struct ezsp *e, const struct ezsp_sent *s)
 {
@@ -225,7 +225,7 @@ void ezsp_send_broadcast(struct coordinator *c, uint8_t radius, struct span data
         coordinator_log(c, LEVEL_WARN, "a broadcast was dropped: too many commands wait");
 }
 
-/* ---- new nodes ---------------------------------------------------------------------------------------------------- */
+/* ---- new nodes ------------------------------------------------------------------------------------------------- */
 
 static bool ask_transient_key(struct ezsp *e, msec now)
 {
@@ -278,7 +278,7 @@ void ezsp_send_permit_join(struct coordinator *c, uint8_t seconds, msec now)
     e->open_until = now + CLOSE_AGAIN_MS;
 }
 
-/* ---- time --------------------------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------------------------ */
 
 void ezsp_send_tick(struct ezsp *e, msec now)
 {

@@ -45,7 +45,7 @@ static const struct {
     { 0x05, 0x51 }, /* a joined node may ask for its own link key */
 };
 
-/* ---- version ------------------------------------------------------------------------------------------------------ */
+/* ---- version --------------------------------------------------------------------------------------------------- */
 
 static void ask_version(struct ezsp *e, struct writer *w)
 {
@@ -79,7 +79,7 @@ static enum ezsp_step take_version(struct ezsp *e, const struct ezsp_frame *answ
     return settled ? EZSP_STEP_CONFIGURE : EZSP_STEP_SETTLE;
 }
 
-/* ---- sizes, policies, endpoint: one by one ------------------------------------------------------------------------ */
+/* ---- sizes, policies, endpoint: one by one --------------------------------------------------------------------- */
 
 static void log_refusal(struct ezsp *e, const struct ezsp_frame *answer, const char *what, unsigned id)
 {
@@ -140,7 +140,7 @@ static enum ezsp_step take_endpoint(struct ezsp *e, const struct ezsp_frame *ans
     return EZSP_STEP_NONE;
 }
 
-/* ---- what it is --------------------------------------------------------------------------------------------------- */
+/* ---- what it is ------------------------------------------------------------------------------------------------ */
 
 static enum ezsp_step take_eui64(struct ezsp *e, const struct ezsp_frame *answer, msec now)
 {
@@ -185,7 +185,7 @@ static enum ezsp_step take_concentrator(struct ezsp *e, const struct ezsp_frame 
     return EZSP_STEP_DONE;
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------------------------- */
 
 static const struct {
     enum ezsp_id id;
@@ -212,6 +212,11 @@ static const struct {
     [EZSP_STEP_FORM] = { EZSP_FORM_NETWORK, ezsp_network_ask_form, ezsp_network_take_form },
     [EZSP_STEP_AWAIT_FORMED] = { .then = EZSP_STEP_COMPARE, .wants_up = true },
 };
+
+static bool is_waiting(enum ezsp_step step)
+{
+    return steps[step].then != EZSP_STEP_NONE;
+}
 
 static void enter_step(struct ezsp *e, enum ezsp_step next, msec now);
 
@@ -244,23 +249,27 @@ static void come_up(struct ezsp *e, msec now)
     coordinator_enter(&e->c, COORDINATOR_UP, "%s", e->formed ? "with a new network" : "");
 }
 
+/* The network may have changed before the answer came that it will. */
+static bool is_so_already(const struct ezsp *e, enum ezsp_step step)
+{
+    return is_waiting(step) && steps[step].wants_up == e->network_up;
+}
+
 static void enter_step(struct ezsp *e, enum ezsp_step next, msec now)
 {
+    if (is_so_already(e, next))
+        next = steps[next].then;
     if ((next == EZSP_STEP_SECURITY || next == EZSP_STEP_LEAVE) && !ezsp_network_has_key(e))
         next = EZSP_STEP_NONE;
     e->step = next;
-    e->step_until = MSEC_NEVER;
+    e->step_until = is_waiting(next) ? now + EZSP_STATUS_MS : MSEC_NEVER;
     if (next == EZSP_STEP_DONE)
         come_up(e, now);
-    else if (next != EZSP_STEP_NONE && steps[next].take)
+    else if (next != EZSP_STEP_NONE && !is_waiting(next))
         ask_step(e, now);
-    else if (next != EZSP_STEP_NONE) {
-        e->step_until = now + EZSP_STATUS_MS;
-        ezsp_start_network_changed(e, now); /* it may be so already */
-    }
 }
 
-/* ---- from outside ------------------------------------------------------------------------------------------------- */
+/* ---- from outside ---------------------------------------------------------------------------------------------- */
 
 void ezsp_start_begin(struct ezsp *e, msec now)
 {
@@ -279,9 +288,8 @@ void ezsp_start_compare(struct ezsp *e, msec now)
 
 void ezsp_start_network_changed(struct ezsp *e, msec now)
 {
-    bool waits = e->step_until != MSEC_NEVER && !steps[e->step].take;
-    if (waits && steps[e->step].wants_up == e->network_up)
-        enter_step(e, steps[e->step].then, now);
+    if (is_so_already(e, e->step))
+        enter_step(e, e->step, now);
 }
 
 void ezsp_start_tick(struct ezsp *e, msec now)

@@ -1,9 +1,9 @@
 /* sim_ezsp.c -- the stick side of EZSP over ASH: a simulated EmberZNet NCP.
  *
- * The link is the gateway's own, in the other role, and so are the codecs. Above it the NCP does what the real one does:
- * it answers nothing before its version was asked for, has a network only once one was formed, takes settings and an
- * endpoint only before its network runs, and forgets everything but the network in a reset. Frames for the host wait in
- * a queue of some length; a frame from a node that finds it full is lost, as it would be.
+ * The link is the gateway's own, in the other role, and so are the codecs. Above it the NCP does what the real one
+ * does: it answers nothing before its version was asked for, has a network only once one was formed, takes settings
+ * and an endpoint only before its network runs, and forgets everything but the network in a reset. Frames for the
+ * host wait in a queue of some length; a frame from a node that finds it full is lost, as it would be.
  *
  * --stick-option N: protocol version N, 4 to 14; 13 is usual. From 14 on frames name their sender; version 8 knows no
  * node's 64-bit address, so that the host has to ask the nodes. */
@@ -21,7 +21,7 @@ static void note(struct ncp *n, const char *text)
     n->s.world->log(n->s.world->context, text);
 }
 
-/* ---- frames for the host ------------------------------------------------------------------------------------------ */
+/* ---- frames for the host --------------------------------------------------------------------------------------- */
 
 static void drain(struct ncp *n, msec now)
 {
@@ -85,7 +85,7 @@ void ncp_hear_from_node(struct ncp *n, const struct ezsp_incoming *in, msec now)
         call_back(n, EZSP_INCOMING_MESSAGE, span_of(room, sizeof room - w.left), now);
 }
 
-/* ---- from the link ------------------------------------------------------------------------------------------------ */
+/* ---- from the link --------------------------------------------------------------------------------------------- */
 
 static void on_write(void *context, struct span wire)
 {
@@ -128,7 +128,7 @@ static void on_failed(void *context, enum ash_failure how, uint8_t code, msec no
     note(n, "ezsp: the host acknowledges nothing: dead until it resets");
 }
 
-/* ---- the air ------------------------------------------------------------------------------------------------------ */
+/* ---- the air --------------------------------------------------------------------------------------------------- */
 
 static void ncp_receive(struct sim_stick *s, const struct sim_frame *f, msec now)
 {
@@ -184,7 +184,7 @@ static void ncp_joined(struct sim_stick *s, uint64_t eui64, uint16_t nwk, msec n
     call_back(n, EZSP_TRUST_CENTRE_JOIN, span_of(room, sizeof room - w.left), now);
 }
 
-/* ---- the stick ---------------------------------------------------------------------------------------------------- */
+/* ---- the stick ------------------------------------------------------------------------------------------------- */
 
 static void ncp_plug(struct sim_stick *s, msec now)
 {

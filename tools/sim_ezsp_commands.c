@@ -10,7 +10,7 @@ enum { INVALID_VERSION_NOT_SET = 0x30, INVALID_ID = 0x36, NODE_UNKNOWN = 0xFFFF 
 enum { POLICY_TRUST_CENTRE = 0x00, POLICY_LETS_JOIN = 0x01, FIRST_BUFFER_HEAP = 14 };
 enum { CONFIG_BUFFERS = 0x01, OUTGOING_BROADCAST = 4, OWN_NWK = 0x0000, STACK_ZIGBEE_PRO = 2 };
 
-/* ---- the network -------------------------------------------------------------------------------------------------- */
+/* ---- the network ----------------------------------------------------------------------------------------------- */
 
 static void network_will_be(struct ncp *n, enum ezsp_status s, msec now)
 {
@@ -85,10 +85,10 @@ static void form(struct ncp *n, const struct ezsp_frame *f, struct writer *w, ms
         ezsp_write_status(w, n->version, EZSP_FAILED);
         return;
     }
-    *n->s.network = (struct sim_network){
+    n->forming = (struct sim_network){
         .formed = true, .channel = p.channel, .pan_id = p.pan_id, .extended_pan_id = p.extended_pan_id
     };
-    memcpy(n->s.network->key, n->key, EZSP_KEY);
+    memcpy(n->forming.key, n->key, EZSP_KEY);
     network_will_be(n, EZSP_NETWORK_UP, now);
     ezsp_write_status(w, n->version, EZSP_OK);
 }
@@ -125,7 +125,7 @@ static void permit_joining(struct ncp *n, const struct ezsp_frame *f, struct wri
     ezsp_write_status(w, n->version, n->up ? EZSP_OK : EZSP_NETWORK_DOWN);
 }
 
-/* ---- facts -------------------------------------------------------------------------------------------------------- */
+/* ---- facts ----------------------------------------------------------------------------------------------------- */
 
 static void nothing(struct ncp *n, const struct ezsp_frame *f, struct writer *w, msec now)
 {
@@ -178,7 +178,7 @@ static void lookup_eui64(struct ncp *n, const struct ezsp_frame *f, struct write
     write_le64(w, found ? eui64 : UINT64_MAX);
 }
 
-/* ---- sending ------------------------------------------------------------------------------------------------------ */
+/* ---- sending --------------------------------------------------------------------------------------------------- */
 
 static struct ncp_message *free_message(struct ncp *n)
 {
@@ -290,7 +290,7 @@ static void send_broadcast(struct ncp *n, const struct ezsp_frame *f, msec now)
                        now);
 }
 
-/* ---- the table ---------------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------------------------- */
 
 static const struct {
     enum ezsp_id id;

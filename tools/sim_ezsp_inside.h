@@ -38,8 +38,9 @@ struct ncp {
     bool initialised, up, has_security, lets_join;
     struct ezsp_endpoint endpoint; /* 0 = none registered */
     uint8_t key[EZSP_KEY];
-    enum ezsp_status news; /* of the network ... */
-    msec news_at;          /* ... told then; MSEC_NEVER: none */
+    struct sim_network forming; /* the nodes see it when it is up */
+    enum ezsp_status news;      /* of the network ... */
+    msec news_at;               /* ... told then; MSEC_NEVER: none */
     uint8_t aps_sequence;
     struct ncp_message messages[NCP_MESSAGES];
     struct ncp_frame queue[NCP_QUEUE]; /* a ring, before the link's window */

@@ -61,7 +61,7 @@ static void a_good_frame_comes_through(struct ash_reader *reader)
     fuzz_require(s.good >= 1);
 }
 
-/* ---- the link ----------------------------------------------------------------------------------------------------- */
+/* ---- the link -------------------------------------------------------------------------------------------------- */
 
 static void on_write(void *context, struct span wire)
 {

@@ -1,8 +1,9 @@
 /* fuzz_ezsp.c -- any octets as what an NCP says to the EZSP machine, over a link that is good.
  *
- * The first octet is the version that the NCP claims, the second how far it comes by itself before it talks nonsense. Then
- * frames follow, each behind its length; a length over 200 lets time pass instead, or resets the NCP. Whatever it says,
- * the machine keeps its promises: every frame that it took comes to exactly one end, and it is never late forever. */
+ * The first octet is the version that the NCP claims, the second how far it comes by itself before it talks nonsense.
+ * Then frames follow, each behind its length; a length over 200 lets time pass instead, or resets the NCP. Whatever
+ * it says, the machine keeps its promises: every frame that it took comes to exactly one end, and it is never late
+ * forever. */
 #include "tests/fuzz/fuzz.h"
 
 #include "radio/ash.h"
@@ -31,7 +32,7 @@ struct world {
 
 static struct world world;
 
-/* ---- the radio ---------------------------------------------------------------------------------------------------- */
+/* ---- the radio ------------------------------------------------------------------------------------------------- */
 
 static void on_machine_write(void *context, struct span bytes)
 {
@@ -92,7 +93,7 @@ static void on_dropped(void *context, const char *reason)
     (void)context, (void)reason;
 }
 
-/* ---- the NCP ------------------------------------------------------------------------------------------------------ */
+/* ---- the NCP --------------------------------------------------------------------------------------------------- */
 
 static void on_ncp_write(void *context, struct span wire)
 {
@@ -175,7 +176,7 @@ static void on_ncp_failed(void *context, enum ash_failure how, uint8_t code, mse
     (void)context, (void)how, (void)code, (void)now;
 }
 
-/* ---- the play ----------------------------------------------------------------------------------------------------- */
+/* ---- the play -------------------------------------------------------------------------------------------------- */
 
 static bool begin(struct world *w)
 {

@@ -112,7 +112,7 @@ static void the_row_holds(void **state)
     } while (vector_next_split(row->bytes, &split));
 }
 
-/* ---- what no row shows ------------------------------------------------------------------------------------------ */
+/* ---- what no row shows ----------------------------------------------------------------------------------------- */
 
 static void nothing_up_to_the_flag_counts_behind_a_substitute_octet(void **state)
 {

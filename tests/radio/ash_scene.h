@@ -1,5 +1,5 @@
-/* ash_scene.h -- a host and an NCP, both ends of the ASH link, over a line that the test may damage: what one end writes
- * lies in a mailbox until the test hands it to the other end, loses it or spoils it. */
+/* ash_scene.h -- a host and an NCP, both ends of the ASH link, over a line that the test may damage: what one end
+ * writes lies in a mailbox until the test hands it to the other end, loses it or spoils it. */
 #pragma once
 
 #include "radio/ash.h"

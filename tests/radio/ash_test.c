@@ -1,7 +1,7 @@
 /* ash_test.c -- the ASH link between a host and an NCP, both of ours: resets, acknowledgements, time, and bad lines. */
 #include "tests/radio/ash_scene.h"
 
-/* ---- reset ------------------------------------------------------------------------------------------------------ */
+/* ---- reset ----------------------------------------------------------------------------------------------------- */
 
 static void a_reset_is_answered_with_the_cause(void **state)
 {
@@ -53,7 +53,7 @@ static void an_ncp_that_resets_by_itself_says_so_and_numbers_start_at_0(void **s
     assert_memory_equal(l->ncp.delivered, "\1\3", 2);
 }
 
-/* ---- acknowledgements ------------------------------------------------------------------------------------------- */
+/* ---- acknowledgements ------------------------------------------------------------------------------------------ */
 
 static void frames_arrive_once_and_in_order_in_both_directions(void **state)
 {
@@ -206,7 +206,7 @@ static void only_frames_of_3_to_220_octets_are_taken(void **state)
     assert_int_equal(l->ncp.deliveries, 1);
 }
 
-/* ---- time ------------------------------------------------------------------------------------------------------- */
+/* ---- time ------------------------------------------------------------------------------------------------------ */
 
 static void the_time_to_wait_follows_the_measured_one(void **state)
 {
@@ -273,7 +273,7 @@ static void an_ncp_that_gave_up_says_so_until_it_is_reset(void **state)
     assert_int_equal(l->ncp.deliveries, 1);
 }
 
-/* ---- a bad line ------------------------------------------------------------------------------------------------- */
+/* ---- a bad line ------------------------------------------------------------------------------------------------ */
 
 /* Loses one frame in twenty and spoils another, in both directions. */
 static void weather(struct end *e, uint64_t *seed)

@@ -9,7 +9,7 @@
 
 static struct vectors rows;
 
-/* ---- typed readers and writers, by id --------------------------------------------------------------------------- */
+/* ---- typed readers and writers, by id -------------------------------------------------------------------------- */
 
 typedef bool rewriter(struct span params, uint8_t version, struct writer *w);
 
@@ -145,7 +145,7 @@ static void rewrites(const struct ezsp_frame *f, uint8_t version)
     is_refused_when_cut(rewrite, f->params, version);
 }
 
-/* ---- the rows --------------------------------------------------------------------------------------------------- */
+/* ---- the rows -------------------------------------------------------------------------------------------------- */
 
 static void the_frame_holds(const struct vector_row *row, struct span bytes)
 {
@@ -177,7 +177,7 @@ static void the_row_holds(void **state)
         assert_true(row->expect != VECTOR_OK || !vector_is(row, "ash", "DATA"));
 }
 
-/* ---- what no row shows ------------------------------------------------------------------------------------------ */
+/* ---- what no row shows ----------------------------------------------------------------------------------------- */
 
 static struct span hex(const char *text)
 {

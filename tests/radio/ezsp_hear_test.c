@@ -53,7 +53,7 @@ static void heard_last(struct peer *p, uint64_t eui64, uint16_t nwk, const char 
     assert_true(span_equal(p->stage.heard[i].frame.bytes, span_text(text)));
 }
 
-/* ---- frames ----------------------------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------------------------- */
 
 static void a_frame_of_a_known_node_is_handed_up(void **state)
 {
@@ -218,7 +218,7 @@ static void frames_that_are_cut_short_are_not_heard(void **state)
     assert_int_equal(p->stage.c->state, COORDINATOR_UP);
 }
 
-/* ---- nodes ------------------------------------------------------------------------------------------------------ */
+/* ---- nodes ----------------------------------------------------------------------------------------------------- */
 
 static void nodes_that_join_are_known_and_told(void **state)
 {

@@ -1,5 +1,6 @@
-/* ezsp_peer.h -- a scripted NCP for the tests of the EZSP machine: it answers everything as a good one does, writes down
- * what it was asked, and does wrong what the test tells it to. The link below is the real one, in the NCP's role. */
+/* ezsp_peer.h -- a scripted NCP for the tests of the EZSP machine: it answers everything as a good one does, writes
+ * down what it was asked, and does wrong what the test tells it to. The link below is the real one, in the NCP's
+ * role. */
 #pragma once
 
 #include "radio/ash.h"

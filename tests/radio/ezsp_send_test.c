@@ -55,7 +55,7 @@ static void only_end_is(struct peer *p, uint8_t token, enum radio_sent result)
     assert_int_equal(p->stage.sent[0].result, result);
 }
 
-/* ---- one frame -------------------------------------------------------------------------------------------------- */
+/* ---- one frame ------------------------------------------------------------------------------------------------- */
 
 static void a_unicast_ends_when_the_ncp_says_how(void **state)
 {
@@ -155,7 +155,7 @@ static void a_frame_that_no_frame_of_the_line_holds_is_too_big(void **state)
     assert_int_equal(peer_was_asked(p, EZSP_SEND_UNICAST), 1);
 }
 
-/* ---- many ------------------------------------------------------------------------------------------------------- */
+/* ---- many ------------------------------------------------------------------------------------------------------ */
 
 static void the_window_is_filled_one_command_at_a_time(void **state)
 {
@@ -240,7 +240,7 @@ static void a_damaged_frame_on_the_line_costs_nothing(void **state)
     assert_int_equal(peer_was_asked(p, EZSP_SEND_UNICAST), 1);
 }
 
-/* ---- nodes without a 16-bit address ------------------------------------------------------------------------------ */
+/* ---- nodes without a 16-bit address ---------------------------------------------------------------------------- */
 
 static void the_ncp_is_asked_where_a_node_is(void **state)
 {
@@ -266,7 +266,7 @@ static void a_node_that_nobody_knows_is_unreachable(void **state)
     assert_int_equal(peer_was_asked(p, EZSP_SEND_UNICAST), 0);
 }
 
-/* ---- broadcasts and new nodes ------------------------------------------------------------------------------------ */
+/* ---- broadcasts and new nodes ---------------------------------------------------------------------------------- */
 
 static void broadcasts_go_to_receivers_that_are_always_on(void **state)
 {

@@ -41,7 +41,7 @@ static bool params_are(struct span have, const char *want)
     return span_equal(have, hex_bytes(want, room, sizeof room));
 }
 
-/* ---- version ---------------------------------------------------------------------------------------------------- */
+/* ---- version --------------------------------------------------------------------------------------------------- */
 
 static void the_version_is_asked_in_the_oldest_header_and_then_in_its_own(void **state)
 {
@@ -60,9 +60,9 @@ static void the_version_is_asked_in_the_oldest_header_and_then_in_its_own(void *
 static void every_version_from_4_to_14_comes_up(void **state)
 {
     struct peer *p = *state;
-    for (uint8_t version = EZSP_VERSION_MIN; version <= EZSP_VERSION_MAX; version++) {
+    for (int version = EZSP_VERSION_MIN; version <= EZSP_VERSION_MAX; version++) {
         peer_close(p);
-        peer_open(p, version);
+        peer_open(p, (uint8_t)version);
         p->joined = true;
         starts(p);
         is_in(p, COORDINATOR_UP);
@@ -106,7 +106,7 @@ static void version_5_starts_its_network_with_a_command_of_its_own(void **state)
     }
 }
 
-/* ---- settings of the NCP ---------------------------------------------------------------------------------------- */
+/* ---- settings of the NCP --------------------------------------------------------------------------------------- */
 
 static void sizes_policies_and_endpoint_are_set_before_the_network_starts(void **state)
 {
@@ -161,7 +161,7 @@ static void a_refused_endpoint_does(void **state)
     assert_true(p->stage.c->family->deadline(p->stage.c) == MSEC_NEVER);
 }
 
-/* ---- resume, form, refuse --------------------------------------------------------------------------------------- */
+/* ---- resume, form, refuse -------------------------------------------------------------------------------------- */
 
 static void a_network_that_fits_is_resumed(void **state)
 {

@@ -27,7 +27,7 @@ static void is_in(struct peer *p, enum coordinator_state want)
     assert_string_equal(coordinator_state_name(p->stage.c->state), coordinator_state_name(want));
 }
 
-/* ---- failures --------------------------------------------------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------------------------------------------------- */
 
 static void silence_is_no_ezsp_ncp(void **state)
 {

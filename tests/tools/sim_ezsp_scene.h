@@ -134,5 +134,6 @@ static inline int tear_down(void **state)
     struct scene *s = *state;
     stage_close(&s->stage);
     free(s->stick);
+    s->stick = NULL;
     return 0;
 }
