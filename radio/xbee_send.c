@@ -150,7 +150,7 @@ void xbee_send_tick(struct xbee *x, msec now)
 
 /* ---- sending ------------------------------------------------------------------------------------------------ */
 
-/* Transmit Status comes within three tries, each of all hops and, when the destination sleeps, its parent's patience. */
+/* A status comes within three tries, each of all hops and, when the destination sleeps, its parent's patience. */
 static msec patience(const struct xbee *x, bool sleeper)
 {
     const msec hops = x->facts[FACT_NH] ? x->facts[FACT_NH] & 0xFF : HOPS_USUAL;
