@@ -36,9 +36,10 @@ struct coordinator_info {
     uint64_t eui64;    /* its own address */
     uint64_t extended_pan_id;
     uint16_t pan_id;
-    uint8_t channel;                         /* 11..26 */
-    uint16_t payload_limit, broadcast_limit; /* octets */
-    uint8_t window;                          /* unicasts under way at once */
+    uint8_t channel; /* 11..26 */
+    uint16_t payload_limit,
+        broadcast_limit; /* octets that it can carry, at most COORDINATOR_PAYLOAD_MAX */
+    uint8_t window;      /* unicasts under way at once */
 };
 
 /* One frame heard, with all that the family can tell. */

@@ -16,8 +16,9 @@ enum {
     EZSP_COMMANDS =
         32, /* that wait for their turn: the window, an address for each parked frame, and a few */
     EZSP_ANSWER_MS = 10000,
-    EZSP_STATUS_MS = 10000, /* for the network to come up or go down */
-    EZSP_SENT_MS = 30000, /* for messageSentHandler: three tries, each held for a sleeping child */
+    EZSP_STATUS_MS = 10000,       /* for the network to come up or go down */
+    EZSP_SENT_MS = 8000,          /* for messageSentHandler: three tries ... */
+    EZSP_SENT_SLEEPER_MS = 30000, /* ... each held by a parent for its sleeping child */
     EZSP_SILENCE_MS = 10000,
     EZSP_DOWN_MS = 30000,   /* a network that is down that long is looked for from the beginning */
     EZSP_STABLE_MS = 60000, /* after that long, earlier failures do not count any more */

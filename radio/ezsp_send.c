@@ -81,7 +81,7 @@ static void unicast_answered(struct ezsp *e, const struct ezsp_command *asked,
     enum ezsp_status s = ezsp_status_of(e, answer, &code);
     if (!f)
         return;
-    f->until = now + EZSP_SENT_MS;
+    f->until = now + (f->to->sleeper ? EZSP_SENT_SLEEPER_MS : EZSP_SENT_MS);
     if (s == EZSP_OK)
         return;
     coordinator_log(&e->c, LEVEL_DEBUG, "a frame for 0x%04x was not taken: status 0x%02x",

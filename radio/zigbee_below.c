@@ -186,8 +186,8 @@ static void report_up(struct zigbee *z)
 static void take_limits(struct zigbee *z)
 {
     const uint16_t set = z->radio.settings->max_message;
-    const uint16_t limit = set ? set : z->c->info.payload_limit;
-    z->radio.payload_limit = limit < COORDINATOR_PAYLOAD_MAX ? limit : COORDINATOR_PAYLOAD_MAX;
+    const uint16_t carries = z->c->info.payload_limit;
+    z->radio.payload_limit = set && set < carries ? set : carries;
     z->radio.window = z->c->info.window;
 }
 

@@ -129,16 +129,27 @@ static void each_status_means_one_outcome(void **state)
     }
 }
 
-static void an_end_that_is_never_told_comes_after_half_a_minute(void **state)
+static void end_comes_after(struct peer *p, msec ms)
 {
-    struct peer *p = *state;
     uint8_t token = sends(p, "x");
-    peer_passes(p, 29999);
+    peer_passes(p, ms - 1);
     assert_int_equal(p->stage.sent_count, 0);
     peer_passes(p, 1);
     only_end_is(p, token, RADIO_UNREACHABLE);
     peer_reports(p, token, EZSP_OK); /* too late */
     assert_int_equal(p->stage.sent_count, 1);
+}
+
+static void an_end_that_is_never_told_comes_after_eight_seconds(void **state)
+{
+    end_comes_after(*state, 8000);
+}
+
+static void a_sleeper_has_half_a_minute(void **state)
+{
+    struct peer *p = *state;
+    stage_node(&p->stage, NODE, 0x1234)->sleeper = true;
+    end_comes_after(p, 30000);
 }
 
 static void a_frame_that_no_frame_of_the_line_holds_is_too_big(void **state)
@@ -200,6 +211,7 @@ static void a_reset_loses_what_was_under_way(void **state)
 static void the_radio_hears_of_the_loss_first(void **state)
 {
     struct peer *p = *state;
+    stage_node(&p->stage, NODE, 0x1234)->sleeper = true;
     sends(p, "x");
     p->deaf = true;
     peer_passes(p, 29000);
@@ -369,7 +381,8 @@ int main(void)
         TEST(every_version_has_its_layout),
         TEST(answers_go_where_the_node_spoke_from),
         TEST(each_status_means_one_outcome),
-        TEST(an_end_that_is_never_told_comes_after_half_a_minute),
+        TEST(an_end_that_is_never_told_comes_after_eight_seconds),
+        TEST(a_sleeper_has_half_a_minute),
         TEST(a_frame_that_no_frame_of_the_line_holds_is_too_big),
         TEST(the_window_is_filled_one_command_at_a_time),
         TEST(a_reset_loses_what_was_under_way),

@@ -1,33 +1,6 @@
 /* zigbee_test.c -- every family of coordinators, end to end: the real gateway, a simulated stick on a pseudo-terminal
- * with simulated nodes behind it, and a real broker with an independent client.
- *
- * The scenes are the same for all families: whoever is behind the port, the gateway must behave alike. */
-#include "tests/system/peer.h"
-#include "tests/system/stick.h"
-
-#include <stdio.h>
-#include <string.h>
-
-/* T_RETRY of the gateway, short, so that what is lost comes again soon; the nodes have theirs from `sim`. */
-#define QUICK "retry: {interval: \"1s\", count: 5}"
-
-static struct stick *field(struct scene *s, const char *sim, const char *keys)
-{
-    char options[LINE];
-    snprintf(options, sizeof options, "--formed %s", sim);
-    struct stick *k = stick_start(s, options);
-    gateway_start_with_broker(
-        s, (struct settings){ .radios = stick_radio(k, s, keys), .limits = QUICK });
-    gateway_logs(s->gateway, "radio field: up: ");
-    return k;
-}
-
-/* All nodes have said all they had to say, and nothing is missing. */
-static void all_is_said(struct stick *k, unsigned long messages)
-{
-    stick_reaches(k, "acknowledged", messages);
-    assert_int_equal(stick_counts(k, "stuck"), 0);
-}
+ * with simulated nodes behind it, and a real broker with an independent client. */
+#include "tests/system/zigbee_scene.h"
 
 static void nodes_behind_a_coordinator_publish_to_the_broker(struct scene *s)
 {
@@ -50,36 +23,6 @@ static void commands_reach_a_node_behind_a_coordinator(struct scene *s)
     for (int i = 0; i < 5; i++)
         peer_publishes(p, "field/node-0001/down", i % 2, "on");
     stick_reaches(k, "received", 5);
-}
-
-static void a_pulled_cable_costs_no_message(struct scene *s)
-{
-    struct stick *k = field(s, "--nodes 3 --messages 10 --interval 50 --retry 1 --retries 9", "");
-    stick_reaches(k, "acknowledged", 3);
-    stick_does(k, "unplug");
-    gateway_logs(s->gateway, "is gone");
-    stick_does(k, "replug");
-    gateway_logs(s->gateway, "radio field: up: ");
-    all_is_said(k, 30);
-}
-
-static void a_reset_in_the_middle_costs_no_message(struct scene *s)
-{
-    struct stick *k = field(s, "--nodes 5 --messages 20 --interval 20 --retry 1 --retries 9", "");
-    stick_reaches(k, "acknowledged", 20);
-    stick_does(k, "reset");
-    gateway_logs(s->gateway, "radio field: up: ");
-    all_is_said(k, 100);
-}
-
-static void damaged_split_and_joined_frames_cost_no_message(struct scene *s)
-{
-    struct stick *k = field(s, "--nodes 3 --messages 20 --interval 20 --retry 1 --retries 9", "");
-    stick_does(k, "checksum:40");
-    stick_does(k, "split:3");
-    stick_does(k, "join:4");
-    stick_does(k, "noise 100");
-    all_is_said(k, 60);
 }
 
 static void a_node_that_rejoins_keeps_its_session(struct scene *s)
@@ -127,20 +70,6 @@ static void a_message_that_does_not_fit_the_radio_is_refused(struct scene *s)
     stick_reaches(k, "received", 1);
 }
 
-static void a_network_that_is_not_ours_is_left_alone(struct scene *s)
-{
-    struct stick *k = stick_start(s, "--nodes 1 --formed --channel 20 --pan-id 4660");
-    gateway_start_with_broker(
-        s, (struct settings){
-               .radios = stick_radio(k, s,
-                                     ", channel: 15, pan_id: 0x1111}\n"
-                                     "  - {name: lan, driver: udp, listen: \"127.0.0.1:0\"") });
-    const char *line = gateway_logs(s->gateway, "radio field: not used: ");
-    assert_non_null(strstr(line, "15"));
-    assert_non_null(strstr(line, "20"));
-    gateway_logs(s->gateway, "radio lan: listening");
-}
-
 static void two_nodes_with_one_client_id_are_one_client(struct scene *s) /* rule 3 of the design */
 {
     struct stick *k = field(s, "--nodes 2 --interval 100 --retry 1 --retries 9", "");
@@ -151,23 +80,15 @@ static void two_nodes_with_one_client_id_are_one_client(struct scene *s) /* rule
     assert_int_equal(process_count(&s->gateway->process, "session node-0001: active -> "), 0);
 }
 
-#define WITH_EACH(test)                                                                            \
-    SCENE_WITH(test, "xbee"), SCENE_WITH(test, "znp"), SCENE_WITH(test, "ezsp"),                   \
-        SCENE_WITH(test, "deconz")
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         WITH_EACH(nodes_behind_a_coordinator_publish_to_the_broker),
         WITH_EACH(commands_reach_a_node_behind_a_coordinator),
-        WITH_EACH(a_pulled_cable_costs_no_message),
-        WITH_EACH(a_reset_in_the_middle_costs_no_message),
-        WITH_EACH(damaged_split_and_joined_frames_cost_no_message),
         WITH_EACH(a_node_that_rejoins_keeps_its_session),
         WITH_EACH(a_sleeping_node_gets_its_messages_when_it_wakes),
         WITH_EACH(the_radio_finds_a_node_that_searches),
         WITH_EACH(a_message_that_does_not_fit_the_radio_is_refused),
-        WITH_EACH(a_network_that_is_not_ours_is_left_alone),
         WITH_EACH(two_nodes_with_one_client_id_are_one_client),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
