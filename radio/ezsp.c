@@ -275,6 +275,7 @@ static void ezsp_start(struct coordinator *c, msec now)
     e->step = EZSP_STEP_NONE;
     e->failures = 0;
     e->network_up = false;
+    e->sender = 0;
     e->up_since = e->open_until = e->down_since = e->step_until = MSEC_NEVER;
     e->resetting = true;
     ash_reset(&e->link, now);
