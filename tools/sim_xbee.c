@@ -252,7 +252,7 @@ static void take(struct stick *s, const struct xbee_frame *f, msec now)
     if (f->type == XBEE_AT || f->type == XBEE_AT_QUEUE) {
         command(s, f, now);
     } else if (f->type == XBEE_TRANSMIT || f->type == XBEE_TRANSMIT_EXPLICIT) {
-        sim_xbee_transmit(s, f);
+        sim_xbee_transmit(s, f, now);
     } else {
         snprintf(line, sizeof line, "frame of type %02x ignored", f->type);
         s->s.world->log(s->s.world->context, line);

@@ -6,6 +6,8 @@
 #include "tools/sim_xbee_inside.h"
 
 enum {
+    TRIED_MS = 1000, /* all tries of a frame are over by then ... */
+    HELD_MS = 8000,  /* ... unless a parent keeps it for a sleeping child */
     PAYLOAD_MOST = 255,
     BROADCAST_MOST = 92,
     BROADCAST_SECURE = 74,
@@ -45,6 +47,15 @@ static struct buffer *buffer_with(struct stick *s, uint32_t token)
     return NULL;
 }
 
+/* A free one, or one whose outcome got lost on its way here; NULL: there is none. */
+static struct buffer *buffer_free(struct stick *s, msec now)
+{
+    for (struct buffer *b = s->buffers; b < s->buffers + BUFFERS; b++)
+        if (b->token == 0 || now >= b->until)
+            return b;
+    return NULL;
+}
+
 static struct sim_frame frame_of(const struct xbee_frame *f)
 {
     const bool is_explicit = f->type == XBEE_TRANSMIT_EXPLICIT;
@@ -70,10 +81,10 @@ static void broadcast(struct stick *s, const struct xbee_frame *f)
     say_status(s, f->id, DELIVERED, NWK_UNKNOWN); /* also when nobody hears it */
 }
 
-static void unicast(struct stick *s, const struct xbee_frame *f)
+static void unicast(struct stick *s, const struct xbee_frame *f, msec now)
 {
     struct sim_frame to = frame_of(f);
-    struct buffer *b = buffer_with(s, 0);
+    struct buffer *b = buffer_free(s, now);
     if (f->data.len > PAYLOAD_MOST || !b) {
         say_status(s, f->id, b ? TOO_LARGE : NO_BUFFERS, NWK_NOT_DELIVERED);
         return;
@@ -81,20 +92,23 @@ static void unicast(struct stick *s, const struct xbee_frame *f)
     if (to.eui64 == XBEE_EUI64_UNKNOWN)
         to.eui64 = 0;
     s->frames = s->frames == UINT32_MAX ? 1 : s->frames + 1;
-    *b = (struct buffer){ .token = s->frames, .id = f->id };
+    *b = (struct buffer){ .token = s->frames,
+                          .id = f->id,
+                          .until =
+                              now + (f->options & XBEE_SEND_EXTENDED_TIMEOUT ? HELD_MS : TRIED_MS) };
     b->known = s->s.world->find(s->s.world->context, &to.eui64, &to.nwk);
     b->nwk = to.nwk;
     s->s.world->transmit(s->s.world->context, &to, s->frames);
 }
 
-void sim_xbee_transmit(struct stick *s, const struct xbee_frame *f)
+void sim_xbee_transmit(struct stick *s, const struct xbee_frame *f, msec now)
 {
     if (s->association != ASSOCIATED)
         say_status(s, f->id, NOT_JOINED, NWK_NOT_DELIVERED);
     else if (f->eui64 == XBEE_BROADCAST)
         broadcast(s, f);
     else
-        unicast(s, f);
+        unicast(s, f, now);
 }
 
 void sim_xbee_outcome(struct sim_stick *stick, uint32_t token, enum sim_outcome how, msec now)

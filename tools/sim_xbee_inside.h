@@ -23,6 +23,7 @@ struct buffer {
     uint8_t id;
     uint16_t nwk;
     bool known;
+    msec until; /* the air says what became of it before that, or nobody will */
 };
 
 struct stick {
@@ -47,6 +48,7 @@ static inline struct stick *stick_of(struct sim_stick *s)
 void sim_xbee_say(struct stick *s, const struct xbee_frame *f);
 
 /* ---- sim_xbee_air.c ---- */
-void sim_xbee_transmit(struct stick *s, const struct xbee_frame *f); /* a transmit request of the host */
+/* A transmit request of the host. */
+void sim_xbee_transmit(struct stick *s, const struct xbee_frame *f, msec now);
 void sim_xbee_receive(struct sim_stick *stick, const struct sim_frame *from, msec now);
 void sim_xbee_outcome(struct sim_stick *stick, uint32_t token, enum sim_outcome how, msec now);

@@ -222,6 +222,24 @@ static void each_outcome_has_its_status(void **state)
     }
 }
 
+static void a_full_stick_says_so_until_its_frames_have_had_their_time(void **state)
+{
+    struct pair *p = *state;
+    passes(p, 2500);
+    for (unsigned i = 0; i < 8; i++)
+        sends(p, NODE, "x"); /* more than the window, as no radio does */
+    assert_int_equal(p->air_count, 8);
+    passes(p, 900);
+    const struct span ninth =
+        hex_bytes("7e001010990013a200404011221234000041 4225", p->air[8].data, SIM_PAYLOAD_MAX);
+    sim_xbee.hear(p->stick, ninth, p->stage.now);
+    assert_int_equal(p->air_count, 8);
+    assert_memory_equal(p->to_host, "\x7E\x00\x07\x8B\x99\xFF\xFD\x00\x32\x00\xAD", p->to_host_len);
+    passes(p, 8000);
+    sends(p, NODE, "x");
+    assert_int_equal(p->air_count, 9);
+}
+
 static void a_reset_voids_what_was_under_way(void **state)
 {
     struct pair *p = *state;
@@ -273,6 +291,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(frames_go_both_ways, formed, part),
         cmocka_unit_test_setup_teardown(frames_go_both_ways, escaped, part),
         cmocka_unit_test_setup_teardown(each_outcome_has_its_status, formed, part),
+        cmocka_unit_test_setup_teardown(a_full_stick_says_so_until_its_frames_have_had_their_time,
+                                        formed, part),
         cmocka_unit_test_setup_teardown(a_reset_voids_what_was_under_way, escaped, part),
         cmocka_unit_test_setup_teardown(the_network_opens_for_new_nodes, formed, part),
         cmocka_unit_test_setup_teardown(other_addressing_is_heard_when_the_settings_want_it, formed,
