@@ -16,7 +16,7 @@
 enum {
     COORDINATOR_PAYLOAD_MAX = 300, /* octets of the longest frame that any family carries, either way */
     COORDINATOR_TEXT = 160,        /* a reason, in words */
-    PARKED_MAX = 8,   /* first frames of nodes whose 64-bit address is being asked for ... */
+    PARKED_MAX = 32,  /* first frames of nodes whose 64-bit address is being asked for ... */
     PARKED_MS = 2000, /* ... for no longer than this */
     PERMIT_JOIN_MAX_S = 254
 };

@@ -111,10 +111,16 @@ static inline void plain_reset(struct sim_stick *s, msec now)
 }
 
 static const struct sim_family plain = {
-    "plain",        sizeof(struct plain), 0,
-    plain_plug,     plain_hear,           plain_tick,
-    plain_deadline, plain_receive,        plain_outcome,
-    plain_joined,   plain_reset,
+    .name = "plain",
+    .size = sizeof(struct plain),
+    .plug = plain_plug,
+    .hear = plain_hear,
+    .tick = plain_tick,
+    .deadline = plain_deadline,
+    .receive = plain_receive,
+    .outcome = plain_outcome,
+    .joined = plain_joined,
+    .reset = plain_reset,
 };
 
 /* ---- the host ---------------------------------------------------------------------------------------------------- */
