@@ -7,6 +7,8 @@
 #include "radio/radio.h"
 
 #include <stdlib.h>
+
+#define uthash_fatal(message) abort() /* only when memory ends while a table grows */
 #include <uthash.h>
 
 struct entry {

@@ -34,6 +34,7 @@ struct probe {
     uint32_t speeds[SPEEDS_MAX];
     size_t speed_count, speed; /* the one that is tried now */
     size_t family;             /* likewise */
+    bool talked, again;        /* something was heard at this speed; all are asked a second time */
     uint8_t heard[HEARD_MAX];
     size_t heard_len;
     struct probe_finding finding;
@@ -118,11 +119,22 @@ static bool ask(struct probe *p)
     return true;
 }
 
+/* Opening the port may have restarted the stick, which was deaf to the first question while it started. */
+static bool ask_again(struct probe *p)
+{
+    if (!p->talked || p->again)
+        return false;
+    p->again = true;
+    p->family = 0;
+    return ask(p);
+}
+
 static void on_opened(void *context)
 {
     struct probe *p = context;
     p->stage = ASKING;
     p->family = 0;
+    p->talked = p->again = false;
     if (!ask(p))
         wait_for(p, 0);
 }
@@ -135,6 +147,7 @@ static void on_heard(void *context, struct span bytes)
     size_t len = bytes.len < room ? bytes.len : room;
     if (p->stage != ASKING || p->family == p->request.family_count)
         return;
+    p->talked = true;
     memcpy(p->heard + p->heard_len, bytes.at, len);
     p->heard_len += len;
     const struct coordinator_family *family = p->request.families[p->family];
@@ -208,7 +221,7 @@ static void on_time(evutil_socket_t fd, short what, void *context)
     case ASKING:
         remember(p);
         p->family++;
-        if (!ask(p))
+        if (!ask(p) && !ask_again(p))
             next_speed(p);
         break;
     }

@@ -22,6 +22,7 @@ struct stick {
     speed_t speed;
     const char *question, *answer;
     bool leaves; /* instead of answering */
+    bool starts; /* says so to the first question, and nothing else */
 };
 
 struct scene {
@@ -98,6 +99,11 @@ static void on_question(evutil_socket_t fd, short what, void *context)
     (void)what;
     if (read(fd, text, sizeof text - 1) <= 0 || tcgetattr(fd, &t) != 0)
         return;
+    if (s->stick.starts) {
+        s->stick.starts = false;
+        assert_true(write(fd, "hello", 5) > 0);
+        return;
+    }
     strncat(s->asked, text, sizeof s->asked - strlen(s->asked) - 1);
     if (cfgetospeed(&t) != s->stick.speed ||
         strncmp(text, s->stick.question, strlen(s->stick.question)) != 0)
@@ -189,6 +195,15 @@ static void every_family_asks_at_its_own_speeds_and_only_there(void **state)
     prints(s, "/dev/x: nothing answers.\nLikely causes: ");
 }
 
+static void a_stick_that_was_starting_is_asked_again(void **state)
+{
+    struct scene *s = *state;
+    s->stick = (struct stick){ B115200, "A?", "alpha", .starts = true };
+    probes(s, s->port, 0);
+    assert_string_equal(s->asked, "B?A?");
+    prints(s, "/dev/x: firmware alpha, at 115200 baud (driver: alpha)\n");
+}
+
 static void a_speed_named_by_hand_is_the_only_one_and_everybodys(void **state)
 {
     struct scene *s = *state;
@@ -249,6 +264,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_A_SCENE(a_stick_that_answers_is_named_with_its_speed_and_driver),
         IN_A_SCENE(every_family_asks_at_its_own_speeds_and_only_there),
+        IN_A_SCENE(a_stick_that_was_starting_is_asked_again),
         IN_A_SCENE(a_speed_named_by_hand_is_the_only_one_and_everybodys),
         IN_A_SCENE(an_answer_to_the_question_before_is_not_taken_for_this_one),
         IN_A_SCENE(what_makes_no_sense_is_shown),

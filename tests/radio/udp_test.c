@@ -232,7 +232,7 @@ static void only_drivers_of_this_build_are_found(void **state)
 {
     (void)state;
     assert_ptr_equal(radio_driver(DRIVER_UDP), &udp_driver);
-    assert_null(radio_driver(DRIVER_SERIAL));
+    assert_null(radio_driver(DRIVER_DTLS));
 }
 
 int main(void)
