@@ -147,8 +147,10 @@ static void a_sleeper_hears_when_it_polls(void **state)
     (void)state;
     begin(0, 0);
     sim_air_set_sleeper(s.air, 1, true);
+    sim_air_set_sleeper(s.air, 3, true);
     host_says(1, "a", 1);
     host_says(2, "b", 2);
+    host_says(3, "d", 4);
     host_says(1, "c", 3);
     pass(5000);
     expect("d2 h2b ");

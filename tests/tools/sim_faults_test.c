@@ -93,6 +93,44 @@ static void commands_that_make_no_sense_are_refused_with_what_would(void **state
     assert_string_equal(ask("twin 2 node-0001"), "ok twin 2 node-0001");
 }
 
+static void a_fault_happens_once_or_every_so_many_times(void **state)
+{
+    (void)state;
+    struct sim_faults f = { .random = 1 };
+    unsigned struck = 0;
+    assert_false(sim_faults_strike(&f, FAULT_SPLIT));
+    assert_true(sim_faults_ask(&f, "split"));
+    assert_true(sim_faults_strike(&f, FAULT_SPLIT));
+    assert_false(sim_faults_strike(&f, FAULT_SPLIT));
+    assert_true(sim_faults_ask(&f, "split:3"));
+    for (unsigned i = 1; i <= 9; i++) {
+        bool now = sim_faults_strike(&f, FAULT_SPLIT);
+        assert_int_equal(now, i % 3 == 0);
+        struck += now;
+    }
+    assert_int_equal(struck, 3);
+    assert_true(sim_faults_ask(&f, "split:0"));
+    for (unsigned i = 0; i < 9; i++)
+        assert_false(sim_faults_strike(&f, FAULT_SPLIT));
+    assert_false(sim_faults_ask(&f, "splits"));
+    assert_false(sim_faults_ask(&f, "split:-1"));
+}
+
+static void a_damaged_frame_has_one_flipped_bit_inside(void **state)
+{
+    (void)state;
+    struct sim_faults f = { .random = 1 };
+    for (unsigned run = 0; run < 100; run++) {
+        uint8_t frame[10] = { 0 };
+        unsigned bits = 0;
+        sim_faults_damage(&f, frame, sizeof frame);
+        for (size_t i = 0; i < sizeof frame; i++)
+            bits += (unsigned)__builtin_popcount(frame[i]);
+        assert_int_equal(bits, 1);
+        assert_int_equal(frame[0] | frame[9], 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -102,6 +140,8 @@ int main(void)
         SCENE(a_stick_resets_itself_when_asked_and_after_so_many_frames),
         SCENE(a_quiet_stick_says_nothing_until_it_is_told_to),
         SCENE(commands_that_make_no_sense_are_refused_with_what_would),
+        cmocka_unit_test(a_fault_happens_once_or_every_so_many_times),
+        cmocka_unit_test(a_damaged_frame_has_one_flipped_bit_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

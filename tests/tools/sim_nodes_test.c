@@ -40,6 +40,23 @@ static void every_qos_is_counted_to_its_end(void **state)
     }
 }
 
+static void at_qos_0_the_air_sets_the_pace(void **state)
+{
+    (void)state;
+    struct sim_nodes_settings p = usual();
+    p.plan.qos = 0;
+    p.plan.interval_ms = 60000;
+    p.plan.keep_alive_s = 0;
+    begin(&p);
+    pass(60000 * 3 - 1);
+    s.now += 60000 * 5;
+    for (unsigned i = 0; i < 5; i++)
+        sim_nodes_tick(s.nodes, s.now);
+    assert_int_equal(tally().counts.published, 4);
+    hear_one();
+    assert_int_equal(tally().counts.published, 5);
+}
+
 static void a_message_without_answer_is_sent_again_with_dup(void **state)
 {
     (void)state;
@@ -212,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE(a_node_connects_registers_subscribes_and_publishes),
         SCENE(every_qos_is_counted_to_its_end),
+        SCENE(at_qos_0_the_air_sets_the_pace),
         SCENE(a_message_without_answer_is_sent_again_with_dup),
         SCENE(a_node_that_lost_its_gateway_begins_again_with_the_same_message),
         SCENE(a_dismissed_node_comes_back_by_itself),

@@ -74,7 +74,9 @@ static void a_host_that_leaves_takes_its_lock_and_its_octets_with_it(void **stat
     w.mute = true;
     run_until(heard_something);
     assert_int_equal(ioctl(w.fd, TIOCEXCL), 0);
+    event_del(w.readable); /* the host is too slow for what comes now */
     sim_scene_noise(w.scene, 100);
+    look_around();
     host_closes();
     look_around();
     host_opens();
@@ -84,6 +86,86 @@ static void a_host_that_leaves_takes_its_lock_and_its_octets_with_it(void **stat
     w.mute = false;
     run_until(all_acknowledged);
     assert_int_equal(w.nonsense, 0);
+}
+
+static unsigned long count_of(const char *key)
+{
+    return strtoul(strstr(ask("status"), key) + strlen(key), NULL, 10);
+}
+
+static bool two_octets_arrived(void)
+{
+    return count_of("octets_from_host=") == 2;
+}
+
+static bool a_frame_arrived(void)
+{
+    return count_of("frames_from_host=") == 1;
+}
+
+static bool no_route_was_told(void)
+{
+    return w.outcomes[SIM_NO_ROUTE] > 0;
+}
+
+static void replug(void)
+{
+    assert_string_equal(ask("unplug"), "ok unplug");
+    assert_memory_equal(ask("replug"), "ok replug /", 11);
+    host_closes();
+    host_opens();
+}
+
+static void half_a_frame_is_forgotten_with_the_power(void **state)
+{
+    (void)state;
+    const struct sim_scene_settings p = usual();
+    begin(&p);
+    host_opens();
+    assert_int_equal(write(w.fd, "\xff\x00", 2), 2);
+    run_until(two_octets_arrived);
+    replug();
+    run_until(all_acknowledged);
+    assert_int_equal(count_of("lost="), 0);
+}
+
+static void an_outcome_is_not_told_to_a_stick_that_did_not_send(void **state)
+{
+    (void)state;
+    struct sim_scene_settings p = usual();
+    p.nodes.count = 0;
+    p.speed = 10;
+    begin(&p);
+    host_opens();
+    assert_int_equal(write(w.fd, "\x03\x07x", 3), 3);
+    run_until(a_frame_arrived);
+    replug();
+    assert_int_equal(write(w.fd, "\x03\x07x", 3), 3);
+    run_until(no_route_was_told);
+    assert_int_equal(w.outcomes[SIM_NO_ROUTE], 1);
+}
+
+static bool twenty_outcomes(void)
+{
+    return w.outcomes[SIM_NO_ROUTE] == 20;
+}
+
+static void a_burst_of_the_host_arrives_whole_at_the_speed_of_the_line(void **state)
+{
+    (void)state;
+    struct sim_scene_settings p = usual();
+    p.nodes.count = 0;
+    p.speed = 1000;
+    p.line.baud = 115200;
+    uint8_t burst[600];
+    for (size_t i = 0; i < sizeof burst; i++)
+        burst[i] = i % 30 == 0 ? 30 : 7;
+    begin(&p);
+    host_opens();
+    uint64_t before = sim_clock_ns();
+    assert_int_equal(write(w.fd, burst, sizeof burst), sizeof burst);
+    run_until(twenty_outcomes);
+    assert_true(sim_clock_ns() - before >= (uint64_t)sizeof burst * 10 * 1000000000 / 115200);
 }
 
 static void nobody_hears_what_is_said_before_the_port_is_opened(void **state)
@@ -135,6 +217,9 @@ int main(void)
         SCENE(lost_frames_are_told_and_everything_arrives_all_the_same),
         SCENE(unplugging_hangs_up_and_replugging_brings_a_new_port_of_the_same_name),
         SCENE(a_host_that_leaves_takes_its_lock_and_its_octets_with_it),
+        SCENE(half_a_frame_is_forgotten_with_the_power),
+        SCENE(an_outcome_is_not_told_to_a_stick_that_did_not_send),
+        SCENE(a_burst_of_the_host_arrives_whole_at_the_speed_of_the_line),
         SCENE(nobody_hears_what_is_said_before_the_port_is_opened),
         SCENE(a_tcp_port_serves_one_host_the_newest),
     };
