@@ -1,5 +1,5 @@
-/* coordinator.h -- what every family of ZigBee coordinators has in common: the contract between the radio (zigbee.c, the
- * shell) and a family's state machine (xbee.c, znp.c, ezsp.c, deconz.c).
+/* coordinator.h -- what every family of ZigBee coordinators has in common: the contract between the radio (zigbee.c,
+ * the shell) and a family's state machine (xbee.c, znp.c, ezsp.c, deconz.c).
  *
  * A family is two layers. A pure codec (xbee_frame.c, ...) turns any split of the byte stream into frames and back. A
  * state machine on top of it brings the stick up, sends, and hears. Neither does I/O, looks at a clock, or allocates:
@@ -135,9 +135,9 @@ void coordinator_sent(struct coordinator *c, uint8_t token, enum radio_sent resu
 void coordinator_restart(struct coordinator *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* A frame came. Filters by endpoint, profile and cluster, notes the sender and hands it up. When only the 16-bit address
- * is known and the table does not know it either, the frame is parked. COORDINATOR_ASK: ask for the 64-bit address of
- * in->nwk (once for several frames); the answer goes to coordinator_learn. */
+/* A frame came. Filters by endpoint, profile and cluster, notes the sender and hands it up. When only the 16-bit
+ * address is known and the table does not know it either, the frame is parked. COORDINATOR_ASK: ask for the 64-bit
+ * address of in->nwk (once for several frames); the answer goes to coordinator_learn. */
 enum coordinator_heard { COORDINATOR_TOOK, COORDINATOR_ASK };
 MUST_CHECK enum coordinator_heard coordinator_heard(struct coordinator *c,
                                                     const struct incoming *in, msec now);

@@ -10,8 +10,9 @@
 #include "radio/zigbee.h"
 
 static const struct radio_driver *const drivers[] = {
-    [DRIVER_UDP] = &udp_driver,     [DRIVER_XBEE] = &zigbee_driver,   [DRIVER_ZNP] = &zigbee_driver,
-    [DRIVER_EZSP] = &zigbee_driver, [DRIVER_DECONZ] = &zigbee_driver, [DRIVER_SERIAL] = &line_driver,
+    [DRIVER_UDP] = &udp_driver,       [DRIVER_XBEE] = &zigbee_driver,
+    [DRIVER_ZNP] = &zigbee_driver,    [DRIVER_EZSP] = &zigbee_driver,
+    [DRIVER_DECONZ] = &zigbee_driver, [DRIVER_SERIAL] = &line_driver,
 };
 
 const struct radio_driver *radio_driver(enum config_driver driver)

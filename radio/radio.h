@@ -88,7 +88,7 @@ struct radio {
     bool up;
     bool advertises; /* it can reach all nodes at once, when it is up: ADVERTISE makes sense */
     uint16_t payload_limit; /* octets of the longest frame that it carries to a node */
-    uint16_t window;        /* frames that may be under way at once; 0 = it cannot tell, `sent` is never called */
+    uint16_t window; /* frames that may be under way at once; 0 = it cannot tell, `sent` is never called */
 };
 
 /* The driver of a settings value, NULL when this build does not have it yet. */

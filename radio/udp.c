@@ -83,8 +83,9 @@ static void hear_one(struct ear *ear, const struct udp_datagram *d)
         return;
     }
     const struct address from = udp_name_to_address(d->from, u->radio.index);
-    u->events.heard(u->events.context, &from,
-                    &(struct radio_frame){ .bytes = d->frame, .broadcast = to_all, .lqi = LQI_UNKNOWN });
+    u->events.heard(
+        u->events.context, &from,
+        &(struct radio_frame){ .bytes = d->frame, .broadcast = to_all, .lqi = LQI_UNKNOWN });
 }
 
 static void hear(evutil_socket_t fd, short what, void *context)

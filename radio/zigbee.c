@@ -47,7 +47,7 @@ void zigbee_drop(struct zigbee *z, const char *reason)
     z->events.dropped(z->events.context, &z->radio, reason);
 }
 
-/* ---- addresses: the 64-bit address, in network order --------------------------------------------------------------- */
+/* ---- addresses: the 64-bit address, in network order ------------------------------------------------------------- */
 
 struct address zigbee_address(const struct zigbee *z, uint64_t eui64)
 {
@@ -142,7 +142,7 @@ static void zigbee_permit_join(struct radio *r, uint16_t seconds)
     log_info("radio %s: open for new nodes for %u s", r->settings->name, most);
 }
 
-/* ---- begin and end ------------------------------------------------------------------------------------------------ */
+/* ---- begin and end ----------------------------------------------------------------------------------------------- */
 
 static void zigbee_close(struct radio *r)
 {

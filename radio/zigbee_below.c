@@ -17,7 +17,7 @@ static const char *name_of(const struct zigbee *z)
     return z->radio.settings->name;
 }
 
-/* ---- the turn: whatever came in, what follows from it ---------------------------------------------------------------- */
+/* ---- the turn: whatever came in, what follows from it ------------------------------------------------------------ */
 
 static void report(struct zigbee *z, const struct lineup_end *end)
 {

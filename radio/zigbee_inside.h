@@ -1,5 +1,5 @@
-/* zigbee_inside.h -- what the two files of the ZigBee radio share: zigbee.c is what the gateway calls, zigbee_below.c what
- * the line and the family's machine call. Nobody else includes it. */
+/* zigbee_inside.h -- what the two files of the ZigBee radio share: zigbee.c is what the gateway calls,
+ * zigbee_below.c what the line and the family's machine call. Nobody else includes it. */
 #pragma once
 
 #include "radio/clock.h"

@@ -69,8 +69,8 @@ struct sim_family {
     void (*receive)(struct sim_stick *s, const struct sim_frame *f, msec now); /* from a node */
     void (*outcome)(struct sim_stick *s, uint32_t token, enum sim_outcome how, msec now);
     void (*joined)(struct sim_stick *s, uint64_t eui64, uint16_t nwk, msec now); /* also a rejoin */
-    /* Could it take another frame from a node? While it cannot, the nodes find the air busy, as they do when the real one
-     * does not acknowledge at the lowest layer. NULL: always, as far as the line lets it. */
+    /* Could it take another frame from a node? While it cannot, the nodes find the air busy, as they do when the
+     * real one does not acknowledge at the lowest layer. NULL: always, as far as the line lets it. */
     bool (*has_room)(const struct sim_stick *s);
     void (*reset)(struct sim_stick *s, msec now); /* by itself, as after a watchdog */
 };

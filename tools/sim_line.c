@@ -1,9 +1,9 @@
 /* sim_line.c -- the serial line between the host and a stick.
  *
  * To the host: the outbox says what has passed and when to look again; a full port is waited for by its descriptor.
- * From the host: octets are read in pieces of a millisecond and handed on when a UART would have carried their last one;
- * while a piece is under way nothing is read, so that the host's own buffer fills as it does on a slow line. There is
- * one timer for both and it runs only while octets are under way.
+ * From the host: octets are read in pieces of a millisecond and handed on when a UART would have carried their last
+ * one; while a piece is under way nothing is read, so that the host's own buffer fills as it does on a slow line. There
+ * is one timer for both and it runs only while octets are under way.
  *
  * Nobody listens until the host opens the port, or says something: what a stick says before that is gone. */
 #include "tools/sim_line.h"

@@ -1,11 +1,10 @@
-/* coordinator_scene.h -- the stage for one family's state machine: a scripted stick on one side, a recording radio on the
- * other, and a clock that only the test turns.
+/* coordinator_scene.h -- the stage for one family's state machine: a scripted stick on one side, a recording radio on
+ * the other, and a clock that only the test turns.
  *
- *   struct stage s; stage_open(&s, &xbee_family); stage_start(&s);
- *   stage_wrote(&s, "7e0004080156524e");              the machine wrote exactly these bytes (next unread write)
- *   stage_hears(&s, "7e00078801565200101 2ac");       the stick answers (spaces are allowed)
- *   stage_passes(&s, 1000);                           time goes on; deadlines fire in order
- *   assert_int_equal(s.c->state, COORDINATOR_UP);
+ * struct stage s; stage_open(&s, &xbee_family); stage_start(&s); stage_wrote(&s, "7e0004080156524e");              the
+ * machine wrote exactly these bytes (next unread write) stage_hears(&s, "7e00078801565200101 2ac");       the stick
+ * answers (spaces are allowed) stage_passes(&s, 1000);                           time goes on; deadlines fire in order
+ * assert_int_equal(s.c->state, COORDINATOR_UP);
  *
  * What the machine told the radio is in s.states, s.heard, s.sent, s.restarts, s.logs, in order. */
 #pragma once

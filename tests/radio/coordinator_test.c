@@ -117,7 +117,7 @@ static void a_parked_frame_is_dropped_after_two_seconds(void **state)
 static void strangers_cannot_park_more_than_there_are_places(void **state)
 {
     (void)state;
-    for (uint16_t i = 0; i < PARKED_MAX + 5; i++)
+    for (unsigned i = 0; i < PARKED_MAX + 5; i++)
         assert_int_equal(hears(frame(0, (uint16_t)(0x1000 + i), "x")), COORDINATOR_ASK);
     assert_int_equal(s.drop_count, 5);
     assert_non_null(coordinator_learn(s.c, EUI64, 0x1000 + PARKED_MAX + 4,

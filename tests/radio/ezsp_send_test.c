@@ -147,9 +147,8 @@ static void an_end_that_is_never_told_comes_after_eight_seconds(void **state)
 
 static void a_sleeper_has_half_a_minute(void **state)
 {
-    struct peer *p = *state;
-    stage_node(&p->stage, NODE, 0x1234)->sleeper = true;
-    end_comes_after(p, 30000);
+    stage_node(&((struct peer *)*state)->stage, NODE, 0x1234)->sleeper = true;
+    end_comes_after(*state, 30000);
 }
 
 static void a_frame_that_no_frame_of_the_line_holds_is_too_big(void **state)

@@ -81,7 +81,7 @@ unsigned long stick_counts(struct stick *k, const char *what)
     const char *at = strstr(line, key);
     if (!at)
         fail_msg("no \"%s\" in %s", what, line);
-    return strtoul(at + strlen(key), NULL, 10);
+    return at ? strtoul(at + strlen(key), NULL, 10) : 0;
 }
 
 void stick_reaches(struct stick *k, const char *what, unsigned long count)
