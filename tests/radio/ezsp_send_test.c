@@ -129,8 +129,9 @@ static void each_status_means_one_outcome(void **state)
     }
 }
 
-static void end_comes_after(struct peer *p, msec ms)
+static void end_comes_after(struct peer *p, bool sleeper, msec ms)
 {
+    stage_node(&p->stage, NODE, 0x1234)->sleeper = sleeper;
     uint8_t token = sends(p, "x");
     peer_passes(p, ms - 1);
     assert_int_equal(p->stage.sent_count, 0);
@@ -142,13 +143,12 @@ static void end_comes_after(struct peer *p, msec ms)
 
 static void an_end_that_is_never_told_comes_after_eight_seconds(void **state)
 {
-    end_comes_after(*state, 8000);
+    end_comes_after(*state, false, 8000);
 }
 
 static void a_sleeper_has_half_a_minute(void **state)
 {
-    stage_node(&((struct peer *)*state)->stage, NODE, 0x1234)->sleeper = true;
-    end_comes_after(*state, 30000);
+    end_comes_after(*state, true, 30000);
 }
 
 static void a_frame_that_no_frame_of_the_line_holds_is_too_big(void **state)
