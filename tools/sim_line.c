@@ -213,7 +213,7 @@ static bool take_piece(struct sim_line *l, bool on, uint64_t now)
     if (n < 0)
         return false;
     if (on)
-        pace_go_on(&l->in, now);
+        pace_go_on(&l->in, now, 1);
     else
         pace_begin(&l->in, now);
     pace_take(&l->in, (size_t)n);

@@ -133,7 +133,9 @@ bool sim_outbox_flush(struct sim_outbox *o, int fd, uint64_t now)
 {
     if (o->held_frames > 0 && now >= o->held_until)
         let_go(o, now);
-    pace_go_on(&o->pace, now);
+    size_t least, most;
+    measure(o, &least, &most);
+    pace_go_on(&o->pace, now, least);
     o->blocked = false;
     for (size_t n = passed(o, now); n > 0; n = passed(o, now)) {
         bool split = within(o, &o->split);

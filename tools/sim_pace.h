@@ -35,11 +35,13 @@ static inline void pace_begin(struct sim_pace *p, uint64_t now)
         p->busy_until = now;
 }
 
-/* The line had work all the time, but nobody came to look. */
-static inline void pace_go_on(struct sim_pace *p, uint64_t now)
+/* The line had work all the time, but nobody came to look; or it waited until `least` octets could pass at once. */
+static inline void pace_go_on(struct sim_pace *p, uint64_t now, size_t least)
 {
-    if (p->busy_until + PACE_SLACK_NS < now)
-        p->busy_until = now - PACE_SLACK_NS;
+    uint64_t slack = least * p->octet_ns;
+    slack = slack > PACE_SLACK_NS ? slack : PACE_SLACK_NS;
+    if (p->busy_until + slack < now)
+        p->busy_until = now - slack;
 }
 
 /* Octets that have passed by now and were not taken yet. */

@@ -281,3 +281,10 @@ static inline void peer_hands_up(struct peer *p, const struct ezsp_incoming *in)
     peer_sends(p, EZSP_CALLBACK, EZSP_INCOMING_MESSAGE, &w, room);
     peer_runs(p);
 }
+
+/* These octets, in hex. */
+static inline bool params_are(struct span have, const char *want)
+{
+    uint8_t room[ASH_DATA_MAX];
+    return span_equal(have, hex_bytes(want, room, sizeof room));
+}

@@ -162,6 +162,20 @@ static void joined_frames_leave_in_one_write_on_a_paced_line_too(void **state)
     comes(OCTET_NS, "abcdef");
 }
 
+/* 240 octets take 24 ms, longer than a line that nobody serves may catch up with. */
+static void joined_frames_that_take_long_leave_too(void **state)
+{
+    (void)state;
+    char long_one[81] = "", all[241] = "";
+    memset(long_one, 'x', sizeof long_one - 1);
+    memset(all, 'x', sizeof all - 1);
+    for (int i = 0; i < 3; i++)
+        say(long_one, SIM_JOIN);
+    for (int ms = 0; ms < 23; ms++)
+        comes(MS, "");
+    comes(MS, all);
+}
+
 static void a_host_that_does_not_read_blocks_and_then_loses_whole_frames(void **state)
 {
     (void)state;
@@ -214,6 +228,7 @@ int main(void)
         UNPACED(a_joined_frame_waits_for_two_more),
         UNPACED(a_joined_frame_waits_only_for_a_moment),
         PACED(joined_frames_leave_in_one_write_on_a_paced_line_too),
+        PACED(joined_frames_that_take_long_leave_too),
         UNPACED(a_host_that_does_not_read_blocks_and_then_loses_whole_frames),
         UNPACED(a_line_that_is_gone_is_noticed),
         UNPACED(what_is_discarded_never_leaves),
