@@ -35,12 +35,6 @@ static const char *last_why(struct peer *p)
     return p->stage.states[p->stage.state_count - 1].why;
 }
 
-static bool params_are(struct span have, const char *want)
-{
-    uint8_t room[ASH_DATA_MAX];
-    return span_equal(have, hex_bytes(want, room, sizeof room));
-}
-
 /* ---- version --------------------------------------------------------------------------------------------------- */
 
 static void the_version_is_asked_in_the_oldest_header_and_then_in_its_own(void **state)
