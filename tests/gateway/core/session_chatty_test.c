@@ -63,7 +63,7 @@ static void a_sleeper_may_publish_at_qos_minus_one(void **scene) /* SN-M1-8 */
     nothing_is_sent(*scene);
 }
 
-static void falling_asleep_twice_is_answered_twice(void **scene) /* SN-DSC-3, SN-SLP-5, -12; A42 */
+static void falling_asleep_twice_is_answered_twice(void **scene) /* SN-DSC-3, SN-SLP-5, A42 */
 {
     client_sleeps(*scene, "lamp/1", 1);
     client_falls_asleep(*scene, "m1", 300);
