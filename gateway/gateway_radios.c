@@ -40,7 +40,7 @@ static void on_radio_sent(void *context, const struct address *to, enum radio_se
     static const enum drop drops[RADIO_SENTS] = {
         [RADIO_DELIVERED] = DROPS, [RADIO_UNREACHABLE] = DROP_UNREACHABLE,
         [RADIO_BUSY] = DROP_RADIO, [RADIO_TOO_BIG] = DROP_OVERSIZE,
-        [RADIO_LOST] = DROP_RADIO,
+        [RADIO_LOST] = DROP_RADIO, [RADIO_REFUSED] = DROPS, /* counted as it was dropped */
     };
     struct gateway *g = context;
     struct peer *one = peers_by_address(g->peers, to);

@@ -133,7 +133,7 @@ bool lineup_next_refused(struct lineup *l, struct lineup_end *end)
         return false;
     if (--n->refused == 0)
         TAILQ_REMOVE(&l->refused, n, refusal);
-    *end = (struct lineup_end){ n, RADIO_BUSY };
+    *end = (struct lineup_end){ n, RADIO_REFUSED };
     return true;
 }
 

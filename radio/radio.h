@@ -40,6 +40,7 @@ enum radio_sent {
     RADIO_BUSY,        /* the air or the coordinator was full for too long */
     RADIO_TOO_BIG,     /* more octets than the radio carries */
     RADIO_LOST,        /* the radio went away before it was sent */
+    RADIO_REFUSED,     /* it was not taken: `dropped` has said so, and why */
     RADIO_SENTS
 };
 
