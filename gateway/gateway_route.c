@@ -86,13 +86,19 @@ static bool is_elsewhere(const struct gateway *g, const struct peer *one, const 
            (old->radio != to->radio || !g->stations[old->radio].radio->driver->same_host(old, to));
 }
 
+/* Radios that report know the forwarder, not who is behind it. */
+static bool radio_reports(const struct gateway *g, const struct address *to)
+{
+    return g->stations[to->radio].radio->window > 0 && to->node_len == 0;
+}
+
 /* From now on `one` is heard at `to`. Whoever was heard there is gone (SN-CONN-12). */
 static void move(struct gateway *g, struct peer *one, const struct address *to, msec now)
 {
     struct peer *there = peers_by_address(g->peers, to);
     peer_session(one)->unproven = peer_session(one)->unproven || is_elsewhere(g, one, to);
     peer_session(one)->max_message = gateway_reach(g, to);
-    peer_session(one)->radio_reports = g->stations[to->radio].radio->window > 0;
+    peer_session(one)->radio_reports = radio_reports(g, to);
     peer_session(one)->unsent = 0;
     if (there && there != one) {
         g->actions.count = 0;

@@ -97,6 +97,7 @@ static struct neighbour *node_of(struct zigbee *z, const struct address *to)
     return one;
 }
 
+/* The lineup reports also what it refused, but by the 64-bit address alone, and that is the forwarder's own. */
 static bool zigbee_send(struct radio *r, const struct address *to, struct span frame)
 {
     struct zigbee *z = zigbee_of(r);
@@ -104,7 +105,7 @@ static bool zigbee_send(struct radio *r, const struct address *to, struct span f
     const char *why = one ? lineup_add(z->lineup, one, frame, clock_now()) : "too many nodes";
     if (why)
         zigbee_drop(z, why);
-    return one != NULL; /* the lineup reports also what it refused */
+    return one != NULL && to->node_len == 0;
 }
 
 static void zigbee_broadcast(struct radio *r, uint8_t radius, struct span frame)
