@@ -34,8 +34,8 @@ static void a_sleeper_sleeps_through_an_outage(void **scene) /* SN-BRK-4, SN-SLP
     time_passes(*scene, 100 * SECOND);
     session_is(*scene, "m1", SESSION_ASLEEP);
     broker_returns(*scene, true);
-    nothing_is_sent(*scene);
     broker_publishes(*scene, "lamp/1", "on", 1, 40);
+    nothing_is_sent(*scene);
     client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
     uint16_t id =
         client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
