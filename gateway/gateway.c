@@ -8,6 +8,7 @@
 #include "config/log.h"
 #include "mqttsn/encapsulation.h"
 #include "mqttsn/message_text.h"
+#include "mqttsn/version.h"
 #include "radio/clock.h"
 
 #include <event2/event.h>
@@ -95,7 +96,8 @@ void gateway_hear(void *context, const struct address *from, const struct radio_
         return;
     enum mqttsn_error e = mqttsn_decode(message, &m);
     if (e != MQTTSN_OK) {
-        gateway_drop(g, drop_of(e), gateway_who(g, from));
+        gateway_drop(g, mqttsn_resembles_2(message) ? DROP_VERSION_2 : drop_of(e),
+                     gateway_who(g, from));
         return;
     }
     g->metrics.counts[METRIC_publishes_in] += m.type == MQTTSN_PUBLISH;

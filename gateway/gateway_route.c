@@ -7,6 +7,7 @@
 
 #include "config/log.h"
 #include "mqttsn/message_text.h"
+#include "mqttsn/version.h"
 #include "radio/clock.h"
 
 #include <stdlib.h>
@@ -148,7 +149,8 @@ static void route_connect(struct gateway *g, const struct address *from,
         return;
     }
     if (access_admit(access, &g->limits, m) != MQTTSN_ACCEPTED) {
-        refuse_connect(g, from, MQTTSN_NOT_SUPPORTED, DROP_FORBIDDEN);
+        refuse_connect(g, from, MQTTSN_NOT_SUPPORTED,
+                       m->protocol_id == MQTTSN_PROTOCOL_ID_2 ? DROP_VERSION_2 : DROP_FORBIDDEN);
         return;
     }
     struct peer *one = peers_by_client_id(g->peers, m->tail);

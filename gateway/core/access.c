@@ -6,15 +6,16 @@
 #include "gateway/core/access.h"
 
 #include "mqtt/topic.h"
+#include "mqttsn/version.h"
 
-enum { PROTOCOL_ID = 1, CLIENT_ID_1_2_MAX = 23 };
+enum { CLIENT_ID_1_2_MAX = 23 };
 
 enum mqttsn_return_code access_admit(const struct access *a, const struct limits *l,
                                      const struct mqttsn_message *m)
 {
     size_t longest = a->strict_client_id ? CLIENT_ID_1_2_MAX : l->max_client_id;
     bool good_id = m->tail.len > 0 && m->tail.len <= longest && utf8_valid(m->tail);
-    bool good = m->protocol_id == PROTOCOL_ID && good_id && a->allow &&
+    bool good = m->protocol_id == MQTTSN_PROTOCOL_ID && good_id && a->allow &&
                 !(m->duration == 0 && a->reject_zero_keepalive);
     return good ? MQTTSN_ACCEPTED : MQTTSN_NOT_SUPPORTED;
 }

@@ -204,12 +204,16 @@ static void another_gateway_with_our_id_is_said(struct scene *s) /* SN-DISC-7 */
 static void version_2_look_alikes_are_dropped_or_refused(struct scene *s) /* SN-V2-1, SN-CONN-4 */
 {
     struct node *n = node_open(gateway_start_with_broker(s, (struct settings){ 0 }));
-    node_sends_hex(n, "0f0101123402003c00006465762d32"); /* X001 */
-    node_sends_hex(n, "040c0007");                       /* X004 */
-    node_sends_hex(n, "091301000800000e10");             /* X005 */
+    static const char *const frames[] = { "0f0101123402003c00006465762d32", "040c0007",
+                                          "091301000800000e10" }; /* X001, X004, X005 */
+    for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
+        node_sends_hex(n, frames[i]);
+        gateway_logs(n->gateway, "message of MQTT-SN 2.0");
+    }
     node_hears_nothing(n);
     node_sends_hex(n, "11040102003c0000000000006465762d32"); /* X003, of drafts before 2024-04 */
     assert_int_equal(node_expects(n, MQTTSN_CONNACK).return_code, MQTTSN_NOT_SUPPORTED);
+    gateway_logs(n->gateway, "message of MQTT-SN 2.0");
 }
 
 int main(void)
