@@ -91,6 +91,8 @@ struct config_broker {
     const char *alpn;
     uint16_t keepalive_s;
     const char *prefix;
+    uint8_t max_qos; /* 1 or 2, SN-PUB-5 */
+    bool retain;     /* SN-PUB-7 */
 };
 
 /* One predefined topic id. Sorted by client ("*" first, then octet order), then id; no two alike. */

@@ -129,6 +129,10 @@ static const struct option table[] = {
       .preset = "60s", .help = "of the gateway's own link; a client's link has the client's" },
     { "broker.prefix", OPTION_TEXT, ROOT(broker.prefix), .preset = "", .example = "site-4/",
       .help = "put before every topic towards the broker, taken off on the way back" },
+    { "broker.max_qos", OPTION_COUNT, ROOT(broker.max_qos), RANGE(1, 2), .preset = "2", .example = "1",
+      .help = "1 for a broker without QoS 2, such as AWS IoT; nodes may use it all the same" },
+    { "broker.retain", OPTION_FLAG, ROOT(broker.retain), .preset = "true",
+      .help = "false for a broker that takes no retained messages: the flag is cleared" },
 
     { "topics", OPTION_TOPICS, .absent = "none",
       .help = "predefined ids, 1..65534; \"*\" is every client, its own row wins" },

@@ -206,6 +206,15 @@ void gateway_perform(struct gateway *g, struct peer *one, msec now)
 
 /* ---- one input and what follows from it -------------------------------------------------------------------------- */
 
+void gateway_count(struct gateway *g, struct upstream *u)
+{
+    g->metrics.counts[METRIC_retain_cleared] += u->retain_cleared;
+    g->metrics.drops[DROP_NO_RECEIVER] += u->no_receiver;
+    g->metrics.drops[DROP_OUTSIDE_PREFIX] += u->outside_prefix;
+    g->metrics.counts[METRIC_held_too_long] += u->held_too_long;
+    u->retain_cleared = u->no_receiver = u->outside_prefix = u->held_too_long = 0;
+}
+
 /* What the broker connection has for sessions, until nothing is left; each may ask for more. */
 void gateway_settle(struct gateway *g, struct upstream *u, msec now)
 {
@@ -216,10 +225,7 @@ void gateway_settle(struct gateway *g, struct upstream *u, msec now)
             gateway_feed_broker(g, hit.session, &hit.packet, now);
     }
     h->count = h->next = 0;
-    g->metrics.drops[DROP_NO_RECEIVER] += u->no_receiver;
-    g->metrics.drops[DROP_OUTSIDE_PREFIX] += u->outside_prefix;
-    g->metrics.counts[METRIC_held_too_long] += u->held_too_long;
-    u->no_receiver = u->outside_prefix = u->held_too_long = 0;
+    gateway_count(g, u);
 }
 
 void gateway_feed_broker(struct gateway *g, struct session *s, const struct mqtt_packet *p, msec now)

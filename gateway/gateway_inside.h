@@ -75,6 +75,8 @@ void gateway_drop(struct gateway *g, enum drop why, const char *who);
 void gateway_feed(struct gateway *g, struct peer *one, const struct mqttsn_message *m, msec now);
 void gateway_feed_broker(struct gateway *g, struct session *s, const struct mqtt_packet *p, msec now);
 void gateway_settle(struct gateway *g, struct upstream *u, msec now);
+/* Takes over what the connection counted. */
+void gateway_count(struct gateway *g, struct upstream *u);
 const char *gateway_who(const struct gateway *g, const struct address *a);
 
 /* ---- gateway_route.c ---- */
@@ -89,6 +91,8 @@ uint16_t gateway_reach(const struct gateway *g, const struct address *to);
 
 /* ---- gateway_links.c ---- */
 extern const struct link_events gateway_link_events;
+/* With what the settings say of the broker. */
+void gateway_prepare(const struct gateway *g, struct upstream *u);
 void gateway_upstream(struct gateway *g, struct peer *one, const struct mqtt_packet *p, msec now);
 void gateway_free_leaving(struct gateway *g);
 void gateway_free_own(struct link *l); /* at the very end; NULL is allowed */

@@ -99,8 +99,7 @@ static bool open_broker(struct gateway *g)
     g->links = links_new(g->loop, &g->boot->broker, l->connect_timeout_ms, l->reconnects, events);
     if (!g->links)
         return false;
-    u->prefix = span_text(g->boot->broker.prefix);
-    u->flight_limit = g->limits.uplink_bytes;
+    gateway_prepare(g, u);
     g->shared = link_new(g->links, u, g->boot->gateway.name, NULL);
     if (!g->shared)
         return false;

@@ -50,6 +50,14 @@ static void own_hurry(struct gateway *g, struct span client_id, msec now)
     }
 }
 
+void gateway_prepare(const struct gateway *g, struct upstream *u)
+{
+    const struct config_broker *b = &g->boot->broker;
+    u->prefix = span_text(b->prefix);
+    u->lacks = (struct upstream_lacks){ .qos2 = b->max_qos < 2, .retain = !b->retain };
+    u->flight_limit = g->limits.uplink_bytes;
+}
+
 static struct own *own_new(struct gateway *g, struct peer *one)
 {
     struct session *s = peer_session(one);
@@ -59,8 +67,7 @@ static struct own *own_new(struct gateway *g, struct peer *one)
     own_hurry(g, s->client_id, clock_now());
     upstream_init(&o->upstream, &transparent_strategy);
     o->upstream.session = s;
-    o->upstream.prefix = span_text(g->boot->broker.prefix);
-    o->upstream.flight_limit = g->limits.uplink_bytes;
+    gateway_prepare(g, &o->upstream);
     o->peer = one;
     snprintf(o->name, sizeof o->name, "%s", log_text(s->client_id));
     o->link = link_new(g->links, &o->upstream, o->name, o);
@@ -111,6 +118,7 @@ void gateway_upstream(struct gateway *g, struct peer *one, const struct mqtt_pac
     if (!s->upstream)
         return;
     s->upstream->strategy->request(s->upstream, s, p, now);
+    gateway_count(g, s->upstream);
     link_touch(own ? own : g->shared);
     if (own && p->type == MQTT_DISCONNECT)
         link_close(own, now);

@@ -207,8 +207,8 @@ static void answer_exchange(const struct exchange *e, enum mqttsn_type type, str
                           .type = type, .topic_id = e->topic_id, .message_id = e->message_id });
 }
 
-/* A PUBACK to a QoS 2 message comes from brokers that have no QoS 2: it has the message, so the client goes on with its
- * own handshake and we end it alone. */
+/* A PUBACK to a QoS 2 message comes from a broker that has no QoS 2 (SN-PUB-5): it has the message, so the client goes
+ * on with its own handshake and we end it alone. */
 void publish_answered(struct session *s, struct exchange *e, const struct mqtt_packet *p, msec now,
                       struct actions *out)
 {

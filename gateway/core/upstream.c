@@ -105,6 +105,13 @@ bool upstream_unprefixed(struct upstream *u, struct span *topic)
     return true;
 }
 
+void upstream_make_do(const struct upstream *u, uint8_t *qos, bool *retain)
+{
+    if (u->lacks.qos2 && *qos > 1)
+        *qos = 1;
+    *retain = *retain && !u->lacks.retain;
+}
+
 /* PUBLISH, SUBSCRIBE, UNSUBSCRIBE and the acknowledgements are the same for both strategies. */
 void upstream_forward(struct upstream *u, const struct mqtt_packet *p, msec now)
 {
@@ -114,6 +121,8 @@ void upstream_forward(struct upstream *u, const struct mqtt_packet *p, msec now)
     case MQTT_SUBSCRIBE:
     case MQTT_UNSUBSCRIBE:
         packet.topic = upstream_prefixed(u, p->topic);
+        upstream_make_do(u, &packet.qos, &packet.retain);
+        u->retain_cleared += p->retain && !packet.retain;
         (void)mqtt_client_send(&u->mqtt, &packet, now);
         break;
     case MQTT_PUBREL:

@@ -37,18 +37,26 @@ struct strategy {
     void (*leave)(struct upstream *u, struct session *s, msec now);
 };
 
+/* What the broker does not have, by the settings: it is asked for less, and the client does not notice. */
+struct upstream_lacks {
+    bool qos2;   /* what is QoS 2 goes as QoS 1; the rest of the handshake ends here (SN-PUB-5) */
+    bool retain; /* the flag is cleared and counted (SN-PUB-7) */
+};
+
 struct upstream {
     struct mqtt_client mqtt;
     const struct strategy *strategy;
     struct session *session; /* transparent: whose connection it is; NULL when it left */
     struct span prefix;      /* broker.prefix, borrowed; before every topic towards the broker */
-    size_t flight_limit;     /* octets of unanswered requests kept for sending again */
+    struct upstream_lacks lacks;
+    size_t flight_limit; /* octets of unanswered requests kept for sending again */
     bool redial; /* transparent: the broker holds messages that it sends again only on a new connection */
     size_t waiting; /* octets handed to the transport and not sent yet; set by the shell */
     struct hits hits;
-    struct buffer scratch; /* a topic with its prefix */
+    struct buffer scratch;   /* a topic with its prefix */
+    uint64_t retain_cleared; /* messages to the broker, and ... */
     uint64_t no_receiver, outside_prefix,
-        held_too_long; /* messages from the broker, for the shell to count */
+        held_too_long; /* ... messages from it, for the shell to count */
 };
 
 void upstream_init(struct upstream *u, const struct strategy *strategy);
@@ -83,6 +91,8 @@ void upstream_hit(struct upstream *u, struct session *s, const struct mqtt_packe
 struct span upstream_prefixed(struct upstream *u, struct span topic);
 bool upstream_unprefixed(struct upstream *u, struct span *topic);
 void upstream_forward(struct upstream *u, const struct mqtt_packet *p, msec now);
+/* What is asked of the broker, changed to what it has. */
+void upstream_make_do(const struct upstream *u, uint8_t *qos, bool *retain);
 void upstream_publish_will(struct upstream *u, const struct mqtt_will *will, msec now);
 
 extern const struct strategy transparent_strategy;

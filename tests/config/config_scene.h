@@ -120,6 +120,8 @@ static const char everything[] =
     "  alpn: mqtt\n"
     "  keepalive: \"2m\"\n"
     "  prefix: site/\n"
+    "  max_qos: 1\n"
+    "  retain: false\n"
     "topics:\n"
     "  \"*\":\n"
     "    1: greenhouse/all/alarm\n"
@@ -187,6 +189,8 @@ static inline void these_are_the_defaults(const struct config *c)
     assert_int_equal(c->broker.mode, MODE_TRANSPARENT);
     assert_int_equal(c->broker.keepalive_s, 60);
     assert_string_equal(c->broker.prefix, "");
+    assert_int_equal(c->broker.max_qos, 2);
+    assert_true(c->broker.retain);
     assert_int_equal(c->topic_count, 0);
     assert_int_equal(c->client_count, 0);
     assert_false(c->qos_minus_one);

@@ -76,6 +76,8 @@ static void the_broker_is_read(void **state)
     assert_int_equal(c->broker.keepalive_s, 120);
     assert_string_equal(c->broker.server_name, "broker.example");
     assert_string_equal(c->broker.alpn, "mqtt");
+    assert_int_equal(c->broker.max_qos, 1);
+    assert_false(c->broker.retain);
     assert_true(span_equal(c->broker.password, span_text("pass word")));
     snprintf(path, sizeof path, "%s/other.pem", scene->folder);
     assert_string_equal(c->broker.cert_file,

@@ -89,6 +89,7 @@ static void own_connect(struct scene *s, struct scene_client *c, const struct mq
         mqtt_client_init(&c->own.mqtt, 0, s->limits.connect_timeout);
         c->own.session = &c->session;
         c->own.prefix = s->prefix;
+        c->own.lacks = s->lacks;
         c->own.flight_limit = s->limits.uplink_bytes;
         c->session.upstream = &c->own;
         c->dialled = true;
@@ -178,7 +179,8 @@ static void settle(struct scene *s, struct upstream *u)
     scene_drop(s, DROP_NO_RECEIVER, u->no_receiver);
     scene_drop(s, DROP_OUTSIDE_PREFIX, u->outside_prefix);
     s->held_too_long += u->held_too_long;
-    u->no_receiver = u->outside_prefix = u->held_too_long = 0;
+    s->retain_cleared += u->retain_cleared;
+    u->retain_cleared = u->no_receiver = u->outside_prefix = u->held_too_long = 0;
 }
 
 static void settle_own(struct scene *s, struct scene_client *c)

@@ -49,11 +49,12 @@ struct scene {
     struct common common;
     struct aggregate *shared; /* NULL: transparent */
     struct span prefix;
+    struct upstream_lacks lacks; /* of connections dialled from now on; broker_lacks sets it for all */
     msec now;
     uint16_t max_message;
     uint32_t drop_octets; /* of the last message that was dropped for its size */
     bool unreachable;     /* nobody answers where the broker should be */
-    size_t held_too_long;
+    size_t held_too_long, retain_cleared;
     struct actions actions;
     struct scene_client clients[SCENE_CLIENTS];
     size_t client_count, link; /* `link`: whose connection the broker speaks on, in transparent mode */
@@ -85,6 +86,9 @@ void broker_turns_to(struct scene *s, const char *who);
 /* Every connection to the broker breaks / is there again: CONNECT and CONNACK are done. */
 void broker_goes_away(struct scene *s);
 void broker_returns(struct scene *s, bool session_present);
+
+/* The broker of this scene has no QoS 2, no retained messages. */
+void broker_lacks(struct scene *s, struct upstream_lacks lacks);
 
 /* Every deadline on the way is kept, at its very millisecond. */
 void time_passes(struct scene *s, msec ms);

@@ -67,6 +67,13 @@ void broker_publishes(struct scene *s, const char *topic, const char *payload, u
                       .payload = TEXT(payload)));
 }
 
+void broker_lacks(struct scene *s, struct upstream_lacks lacks)
+{
+    s->lacks = lacks;
+    if (s->shared)
+        aggregate_upstream(s->shared)->lacks = lacks;
+}
+
 void broker_goes_away(struct scene *s)
 {
     if (s->shared)
