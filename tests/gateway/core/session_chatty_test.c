@@ -85,6 +85,40 @@ static void in_strict_sleep_a_sleeper_may_still_connect_and_leave(void **scene) 
     session_is(*scene, "m1", SESSION_DISCONNECTED);
 }
 
+static void a_register_open_at_bedtime_goes_on(void **scene) /* SN-SLP-4 */
+{
+    client_connects(*scene, "m1", false);
+    client_subscribes(*scene, "m1", "cmd/#", 1);
+    broker_publishes(*scene, "cmd/7", "go", 1, 40);
+    uint16_t id = client_receives(*scene, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("cmd/7")));
+    client_falls_asleep(*scene, "m1", 300);
+    time_passes(*scene, 100 * SECOND);
+    nothing_is_sent(*scene);
+    client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
+    client_receives(*scene, "m1",
+                    M(REGISTER, .topic_id = 3, .message_id = id, .tail = TEXT("cmd/7")));
+    client_sends(*scene, "m1", M(REGACK, .topic_id = 3, .message_id = id));
+    id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("go")));
+    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+    client_receives(*scene, "m1", M(PINGRESP));
+}
+
+static void an_ack_from_sleep_ends_the_open_delivery(void **scene) /* SN-SLP-4, -14 */
+{
+    client_connects(*scene, "m1", false);
+    client_subscribes(*scene, "m1", "lamp/1", 1);
+    broker_publishes(*scene, "lamp/1", "1", 1, 40);
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
+    client_falls_asleep(*scene, "m1", 300);
+    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+    session_is(*scene, "m1", SESSION_ASLEEP);
+    client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
+    client_receives(*scene, "m1", M(PINGRESP));
+}
+
 /* ---- awake ------------------------------------------------------------------------------------------------------- */
 
 static void pingreq_without_a_client_id_collects_too(void **scene) /* SN-SLP-17, A5 */
@@ -177,6 +211,23 @@ static void who_is_awake_may_leave(void **scene) /* SN-SLP-13 */
     nothing_is_sent(*scene);
 }
 
+static void a_clean_connect_while_awake_begins_anew(void **scene) /* SN-SLP-12 */
+{
+    client_connects(*scene, "m1", false);
+    client_subscribes(*scene, "m1", "lamp/1", 1);
+    client_falls_asleep(*scene, "m1", 300);
+    broker_publishes(*scene, "lamp/1", "1", 1, 40);
+    client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
+    client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
+    client_sends(*scene, "m1", M(CONNECT, .clean = true, .duration = 60));
+    dropped(*scene, DROP_SESSION_ENDED);
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+    broker_receives(*scene, P(DISCONNECT));
+    broker_accepts(*scene, "m1", true, false);
+    client_receives(*scene, "m1", M(CONNACK));
+    assert_int_equal(session_of(*scene, "m1")->subscriptions.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,12 +235,15 @@ int main(void)
         IN_BOTH(a_sleeper_may_publish_at_qos_minus_one),
         IN_BOTH(falling_asleep_twice_is_answered_twice),
         IN_TRANSPARENT(in_strict_sleep_a_sleeper_may_still_connect_and_leave),
+        IN_BOTH(a_register_open_at_bedtime_goes_on),
+        IN_BOTH(an_ack_from_sleep_ends_the_open_delivery),
         IN_BOTH(pingreq_without_a_client_id_collects_too),
         IN_TRANSPARENT(pingresp_comes_after_the_last_pubcomp),
         IN_BOTH(who_is_awake_is_served),
         IN_BOTH(an_id_forgotten_in_sleep_is_told_again_before_pingresp),
         IN_BOTH(the_sleep_timer_stands_while_the_client_is_awake),
         IN_BOTH(who_is_awake_may_leave),
+        IN_TRANSPARENT(a_clean_connect_while_awake_begins_anew),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -151,6 +151,36 @@ static void qos_2_goes_on_after_a_reconnect_that_keeps(void **scene) /* SN-RTX-8
     client_receives(*scene, "m1", M(PUBCOMP, .message_id = 7));
 }
 
+static void a_kept_will_is_published_at_each_loss(void **scene) /* SN-WILL-12, SN-SES-4 */
+{
+    client_connects(*scene, "m1", false);
+    client_sends(*scene, "m1", M(WILLTOPICUPD, .tail = TEXT("w")));
+    client_receives(*scene, "m1", M(WILLTOPICRESP));
+    for (int i = 0; i < 2; i++) {
+        time_passes(*scene, 90 * SECOND);
+        client_receives(*scene, "m1", M(DISCONNECT, .brief = true));
+        broker_receives(*scene, P(PUBLISH, .topic = TEXT("w")));
+        client_sends(*scene, "m1", M(CONNECT, .duration = 60));
+        client_receives(*scene, "m1", M(CONNACK));
+    }
+}
+
+static void the_will_of_an_old_connection_goes_before_it(void **scene) /* SN-CONN-10, will_on_takeover */
+{
+    struct mqtt_connect c = { .client_id = TEXT("m1"), .has_will = true };
+    c.will = (struct mqtt_will){ .topic = TEXT("w") };
+    ((struct scene *)*scene)->access.will_on_takeover = true;
+    client_connects(*scene, "m1", false);
+    client_sends(*scene, "m1", M(WILLTOPICUPD, .tail = TEXT("w")));
+    client_receives(*scene, "m1", M(WILLTOPICRESP));
+    client_sends(*scene, "m1", M(CONNECT, .duration = 60));
+    broker_receives(*scene, P(PUBLISH, .topic = TEXT("w")));
+    broker_receives(*scene, P(DISCONNECT));
+    broker_receives(*scene, P(CONNECT, .connect = c));
+    broker_sends(*scene, P(CONNACK));
+    client_receives(*scene, "m1", M(CONNACK));
+}
+
 /* ---- requests that come twice ------------------------------------------------------------------------------------ */
 
 static void each_request_may_come_twice(void **scene) /* SN-RTX-9 */
@@ -206,6 +236,8 @@ int main(void)
         IN_BOTH(predefined_ids_stay_after_a_clean_connect),
         IN_BOTH(a_table_that_changed_is_for_sessions_that_begin_after_it),
         IN_BOTH(qos_2_goes_on_after_a_reconnect_that_keeps),
+        IN_AGGREGATE(a_kept_will_is_published_at_each_loss),
+        IN_TRANSPARENT(the_will_of_an_old_connection_goes_before_it),
         IN_BOTH(each_request_may_come_twice),
         IN_TRANSPARENT(a_will_dialogue_with_everything_doubled_makes_one_connection),
     };

@@ -97,6 +97,41 @@ static void a_refused_name_comes_again_after_subscribe(void **scene) /* SN-REG-9
     client_receives(*scene, "m1", M(PUBLISH, .topic_id = 3, .tail = TEXT("go")));
 }
 
+static void messages_queued_before_unsubscribe_end_well(void **scene) /* SN-UNS-3 */
+{
+    client_connects(*scene, "m1", false);
+    client_subscribes(*scene, "m1", "lamp/1", 1);
+    broker_publishes(*scene, "lamp/1", "1", 1, 40);
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
+    broker_publishes(*scene, "lamp/1", "2", 1, 41);
+    client_sends(*scene, "m1", M(UNSUBSCRIBE, .message_id = 8, .tail = TEXT("lamp/1")));
+    uint16_t u = broker_receives(*scene, P(UNSUBSCRIBE, .topic = TEXT("lamp/1")));
+    broker_sends(*scene, P(UNSUBACK, .packet_id = u));
+    client_receives(*scene, "m1", M(UNSUBACK, .message_id = 8));
+    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+    id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("2")));
+    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
+    broker_receives(*scene, P(PUBACK, .packet_id = 41));
+}
+
+static void a_pubrec_for_qos_1_does_not_acknowledge_it(void **scene) /* SN-DLV-6, -7 */
+{
+    client_connects(*scene, "m1", true);
+    client_subscribes(*scene, "m1", "lamp/1", 1);
+    broker_publishes(*scene, "lamp/1", "1", 1, 40);
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
+    client_sends(*scene, "m1", M(PUBREC, .message_id = id));
+    client_receives(*scene, "m1", M(PUBREL, .message_id = id));
+    broker_receives_nothing(*scene);
+    client_sends(*scene, "m1", M(PUBCOMP, .message_id = id));
+    dropped(*scene, DROP_UNEXPECTED);
+    client_sends(*scene, "m1", M(PUBACK, .message_id = id));
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+}
+
 /* ---- up ---------------------------------------------------------------------------------------------------------- */
 
 static void requests_of_all_kinds_may_be_under_way_at_once(void **scene) /* SN-RTX-6, A12 */
@@ -124,6 +159,24 @@ static void requests_of_all_kinds_may_be_under_way_at_once(void **scene) /* SN-R
     client_receives(*scene, "m1", M(PUBREC, .message_id = 2));
     broker_sends(*scene, P(PUBACK, .packet_id = one));
     client_receives(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = 1));
+}
+
+static void a_release_under_way_goes_on_after_a_reconnect(void **scene) /* SN-BRK-5 */
+{
+    client_connects(*scene, "m1", false);
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .qos = 2, .topic_id_type = 1, .topic_id = 1, .message_id = 7));
+    uint16_t id = broker_receives(*scene, P(PUBLISH, .qos = 2, .topic = TEXT("m1/alarm")));
+    broker_sends(*scene, P(PUBREC, .packet_id = id));
+    client_receives(*scene, "m1", M(PUBREC, .message_id = 7));
+    client_sends(*scene, "m1", M(PUBREL, .message_id = 7));
+    broker_receives(*scene, P(PUBREL, .packet_id = id));
+    broker_goes_away(*scene);
+    client_sends(*scene, "m1", M(PUBREL, .message_id = 7));
+    broker_returns(*scene, true);
+    broker_receives(*scene, P(PUBREL, .packet_id = id));
+    broker_sends(*scene, P(PUBCOMP, .packet_id = id));
+    client_receives(*scene, "m1", M(PUBCOMP, .message_id = 7));
 }
 
 static void message_ids_are_translated(void **scene) /* SN-GW-9 */
@@ -186,6 +239,9 @@ int main(void)
         IN_AGGREGATE(a_lower_granted_qos_bounds_what_is_delivered),
         IN_BOTH(a_refused_name_comes_again_after_subscribe),
         IN_TRANSPARENT(requests_of_all_kinds_may_be_under_way_at_once),
+        IN_BOTH(messages_queued_before_unsubscribe_end_well),
+        IN_BOTH(a_pubrec_for_qos_1_does_not_acknowledge_it),
+        IN_BOTH(a_release_under_way_goes_on_after_a_reconnect),
         IN_BOTH(message_ids_are_translated),
         IN_BOTH(names_with_u_0000_are_refused),
         IN_BOTH(a_short_name_that_is_none_is_dropped_where_nobody_waits),
