@@ -1,6 +1,7 @@
 /* outage_test.c -- brokers that are away, go away and come back (design 4.1, 4.7 and 6; SN-BRK). */
 #include "tests/system/broker.h"
 #include "tests/system/node.h"
+#include "tests/system/outage.h"
 #include "tests/system/peer.h"
 
 #include <stdio.h>
@@ -12,27 +13,6 @@ static void publishes(struct node *n, uint16_t topic_id, uint16_t message_id)
                                            .topic_id = topic_id,
                                            .message_id = message_id,
                                            .tail = span_text("x") });
-}
-
-/* Does this scene's only client, "m1", depend on a connection of its own? */
-static bool is_transparent(const struct scene *s)
-{
-    return strcmp(s->mode, "transparent") == 0;
-}
-
-/* Stops the broker and waits until the gateway has noticed. */
-static void lose_the_broker(struct scene *s)
-{
-    process_mark(&s->gateway->process);
-    broker_stops(s->broker);
-    gateway_logs(s->gateway, is_transparent(s) ? "broker: m1: " : "broker: gateway-under-test: ");
-}
-
-static void find_the_broker_again(struct scene *s)
-{
-    process_mark(&s->gateway->process);
-    broker_restarts(s->broker);
-    gateway_logs(s->gateway, is_transparent(s) ? "broker: connected as m1" : "broker: connected to ");
 }
 
 static void without_a_broker_connect_is_congestion(struct scene *s) /* SN-CONN-7, SN-BRK-6 */
@@ -60,7 +40,7 @@ static void a_client_outlives_the_broker(struct scene *s) /* SN-BRK-1, -2, -3 */
     struct node *n = node_open(gateway_start_with_broker(s, (struct settings){ 0 }));
     node_connects(n, "m1");
     uint16_t id = node_registers(n, "a/b/c");
-    lose_the_broker(s);
+    outage_begins(s);
     publishes(n, id, 31);
     struct mqttsn_message m = node_expects(n, MQTTSN_PUBACK);
     assert_int_equal(m.return_code, MQTTSN_CONGESTION);
@@ -68,7 +48,7 @@ static void a_client_outlives_the_broker(struct scene *s) /* SN-BRK-1, -2, -3 */
     node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PINGREQ });
     node_expects(n, MQTTSN_PINGRESP);
     node_hears_nothing(n);
-    find_the_broker_again(s);
+    outage_ends(s);
     struct peer *world = peer_open(s, "world");
     peer_subscribes(world, "a/b/c", 1);
     int64_t deadline = deadline_in(PATIENCE_MS); /* its own connection may be back a little later */
@@ -94,8 +74,8 @@ static void subscriptions_are_renewed(struct scene *s) /* SN-BRK-5, session lost
     struct node *n = node_open(gateway_start_with_broker(s, (struct settings){ 0 }));
     node_connects(n, "m1");
     uint16_t id = node_subscribes(n, "lamp/1", 1);
-    lose_the_broker(s);
-    find_the_broker_again(s);
+    outage_begins(s);
+    outage_ends(s);
     is_subscribed_still(s, n, id);
 }
 
@@ -105,8 +85,8 @@ static void subscriptions_survive_in_a_broker_that_persists(struct scene *s) /* 
     struct node *n = node_open(gateway_start_connected(s, (struct settings){ 0 }));
     node_connects_kept(n, "m1");
     uint16_t id = node_subscribes(n, "lamp/1", 1);
-    lose_the_broker(s);
-    find_the_broker_again(s);
+    outage_begins(s);
+    outage_ends(s);
     is_subscribed_still(s, n, id);
 }
 
@@ -116,8 +96,8 @@ static void a_sleeper_outlives_the_broker(struct scene *s) /* SN-BRK-4 */
     node_connects(n, "m1");
     uint16_t id = node_subscribes(n, "lamp/1", 1);
     node_falls_asleep(n, 300);
-    lose_the_broker(s);
-    find_the_broker_again(s);
+    outage_begins(s);
+    outage_ends(s);
     peer_retains(peer_open(s, "world"), "lamp/1", "on");
     node_wakes_until_a_message(n, "m1");
     assert_int_equal(node_receives_and_acks(n, "on").topic_id, id);
@@ -148,7 +128,7 @@ static void a_gateway_started_before_its_broker_finds_it(struct scene *s) /* des
     struct node *n = node_open(g);
     node_connect_is_answered(n, "m1", MQTTSN_CONGESTION);
     broker_restarts(b);
-    if (!is_transparent(s))
+    if (!outage_of_own_connection(s))
         gateway_logs(g, "broker: connected to ");
     node_connects(n, "m1");
 }
