@@ -140,6 +140,12 @@ struct config_limits {
     uint32_t max_client_id;      /* octets, SN-CONN-5 */
     uint32_t reconnects;         /* transparent connections dialled again per second */
     uint32_t stranger_replies;   /* answers per second to addresses without a session, in all */
+    uint32_t clients_per_source; /* a source is a host, a forwarder or a ZigBee node; 0 = no limit, all of these */
+    uint32_t connects, connects_per_source; /* of clients without a session, per second; SN-CONN-13 */
+    uint32_t connecting;                    /* clients without their CONNACK at once; SN-CONN-13 */
+    uint32_t frames_per_source;             /* per second */
+    uint32_t qos_minus_one,
+        qos_minus_one_per_source; /* from addresses without a session, per second; SN-M1-6 */
 };
 
 struct config {

@@ -85,6 +85,25 @@ static bool peel(struct gateway *g, struct address *from, struct span *frame)
     return true;
 }
 
+uint32_t gateway_source(const struct gateway *g, const struct address *a)
+{
+    const struct radio_driver *d = g->stations[a->radio].radio->driver;
+    struct address host = { .radio = a->radio };
+    struct writer w = writer_of(host.bytes, sizeof host.bytes);
+    write_span(&w, span_of(a->bytes, d->host_len ? d->host_len(a) : a->len));
+    host.len = (uint8_t)(sizeof host.bytes - w.left);
+    return peers_hash(g->peers, &host);
+}
+
+static bool too_often(struct gateway *g, const struct address *from)
+{
+    struct rates *r = &g->guard.frames;
+    if (r->per_source == 0 || rates_take(r, gateway_source(g, from), clock_now()))
+        return false;
+    gateway_drop(g, DROP_FRAME_RATE, gateway_who(g, from));
+    return true;
+}
+
 void gateway_hear(void *context, const struct address *from, const struct radio_frame *frame)
 {
     struct gateway *g = context;
@@ -92,6 +111,9 @@ void gateway_hear(void *context, const struct address *from, const struct radio_
     struct span message = frame->bytes;
     struct mqttsn_message m;
     g->metrics.counts[METRIC_frames_in]++;
+    g->stranger = (struct balance){ .heard = message.len };
+    if (too_often(g, from))
+        return;
     if (encapsulation_is(message) && !peel(g, &whole, &message))
         return;
     enum mqttsn_error e = mqttsn_decode(message, &m);
@@ -109,20 +131,56 @@ void gateway_hear(void *context, const struct address *from, const struct radio_
 
 /* ---- out --------------------------------------------------------------------------------------------------------- */
 
-bool gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m)
+/* The message as a frame in g->frame. 0: it does not fit, and is dropped. */
+static size_t encode(struct gateway *g, const struct address *to, const struct mqttsn_message *m)
 {
-    struct radio *r = g->stations[to->radio].radio;
     struct writer w = writer_of(g->frame, sizeof g->frame);
     struct span node = span_of(to->bytes + to->len, to->node_len);
     enum mqttsn_error e = to->node_len > 0 ? encapsulation_wrap(0, node, &w) : MQTTSN_OK;
-    if (e != MQTTSN_OK || mqttsn_encode(m, &w) != MQTTSN_OK) {
-        gateway_drop(g, DROP_TOO_LARGE, gateway_who(g, to));
-        return false;
-    }
+    if (e == MQTTSN_OK && mqttsn_encode(m, &w) == MQTTSN_OK)
+        return sizeof g->frame - w.left;
+    gateway_drop(g, DROP_TOO_LARGE, gateway_who(g, to));
+    return 0;
+}
+
+static bool hand_over(struct gateway *g, const struct address *to, const struct mqttsn_message *m,
+                      size_t len)
+{
+    struct radio *r = g->stations[to->radio].radio;
     trace(g, ">", to, m);
     g->metrics.counts[METRIC_frames_out]++;
     g->metrics.counts[METRIC_publishes_out] += m->type == MQTTSN_PUBLISH;
-    return r->driver->send(r, to, span_of(g->frame, sizeof g->frame - w.left));
+    return r->driver->send(r, to, span_of(g->frame, len));
+}
+
+bool gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m)
+{
+    size_t len = encode(g, to, m);
+    return len > 0 && hand_over(g, to, m, len);
+}
+
+bool gateway_answer(struct gateway *g, const struct address *to, struct balance *b,
+                    const struct mqttsn_message *m)
+{
+    size_t len = encode(g, to, m);
+    if (len == 0)
+        return false;
+    if (guard_spend(b, len))
+        return hand_over(g, to, m, len);
+    gateway_drop(g, DROP_STRANGER_DEAR, gateway_who(g, to));
+    return false;
+}
+
+/* Until it is connected, its address may be anybody's. */
+static void send_to_peer(struct gateway *g, struct peer *one, const struct mqttsn_message *m)
+{
+    const struct address *to = peer_address(one);
+    struct session *s = peer_session(one);
+    if (!to)
+        return;
+    bool known = session_is_connected(s);
+    bool told = known ? gateway_send(g, to, m) : gateway_answer(g, to, &peer_guest(one)->balance, m);
+    s->unsent += told;
 }
 
 static void session_went_on(struct gateway *g, struct peer *one, unsigned from)
@@ -148,11 +206,9 @@ static void session_drops(struct gateway *g, struct peer *one, const struct acti
 
 static void perform_one(struct gateway *g, struct peer *one, const struct action *a, msec now)
 {
-    const struct address *to = peer_address(one);
     switch (a->kind) {
     case ACTION_SEND:
-        if (to)
-            peer_session(one)->unsent += gateway_send(g, to, &a->send);
+        send_to_peer(g, one, &a->send);
         break;
     case ACTION_UPSTREAM:
         gateway_upstream(g, one, &a->upstream, now);
@@ -171,6 +227,7 @@ static void perform_one(struct gateway *g, struct peer *one, const struct action
 static void peer_forget(struct gateway *g, struct peer *one, msec now)
 {
     gateway_leave_upstream(g, one, now);
+    guard_leave(&g->guard, peer_guest(one));
     event_del(peer_timer(one));
     peers_remove(g->peers, one);
 }
@@ -187,6 +244,12 @@ static void peer_arm(struct peer *one, msec now)
     evtimer_add(peer_timer(one), &t);
 }
 
+static bool is_connecting(enum session_state state)
+{
+    return state == SESSION_WILL_TOPIC || state == SESSION_WILL_MESSAGE ||
+           state == SESSION_CONNECTING;
+}
+
 void gateway_perform(struct gateway *g, struct peer *one, msec now)
 {
     bool forget = false;
@@ -201,6 +264,7 @@ void gateway_perform(struct gateway *g, struct peer *one, msec now)
     enum session_state state = peer_session(one)->state;
     if (state == SESSION_DISCONNECTED || state == SESSION_LOST)
         peers_unbind(g->peers, one); /* from now on it is a stranger until it connects */
+    guard_follow(&g->guard, peer_guest(one), is_connecting(state));
     peer_arm(one, now);
 }
 
@@ -238,6 +302,7 @@ void gateway_feed_broker(struct gateway *g, struct session *s, const struct mqtt
 void gateway_feed(struct gateway *g, struct peer *one, const struct mqttsn_message *m, msec now)
 {
     g->actions.count = 0;
+    peer_guest(one)->balance.heard += g->stranger.heard;
     session_receive(peer_session(one), m, now, &g->actions);
     gateway_perform(g, one, now);
     gateway_settle(g, aggregate_upstream(g->aggregate), now);

@@ -5,6 +5,7 @@
 
 #include "gateway/adopt.h"
 #include "gateway/core/discovery.h"
+#include "gateway/core/guard.h"
 #include "gateway/core/sessionless.h"
 #include "gateway/gateway.h"
 #include "gateway/link.h"
@@ -54,7 +55,8 @@ struct gateway {
     struct links *links;
     struct link_events *link_events;
     struct actions actions;
-    struct strangers strangers;
+    struct guard guard;
+    struct balance stranger; /* of the frame being heard, should its sender have no session */
     struct metrics metrics;
     uint8_t frame[FRAME_MAX]; /* the message being encoded */
 };
@@ -69,6 +71,10 @@ void gateway_perform(struct gateway *g, struct peer *one, msec now);
 
 /* A message to an address that may have no session. True: the radio will tell what became of it. */
 bool gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m);
+
+/* The same to an address where nobody is connected; `b` is what was heard from and said to it. */
+bool gateway_answer(struct gateway *g, const struct address *to, struct balance *b,
+                    const struct mqttsn_message *m);
 void gateway_drop(struct gateway *g, enum drop why, const char *who);
 
 /* One input for one session, and all that follows from it. */
@@ -78,6 +84,9 @@ void gateway_settle(struct gateway *g, struct upstream *u, msec now);
 /* Takes over what the connection counted. */
 void gateway_count(struct gateway *g, struct upstream *u);
 const char *gateway_who(const struct gateway *g, const struct address *a);
+
+/* For the guard: a hash of the host, the forwarder or the node that an address belongs to. */
+uint32_t gateway_source(const struct gateway *g, const struct address *a);
 
 /* ---- gateway_route.c ---- */
 void gateway_route(struct gateway *g, const struct address *from, const struct radio_frame *frame,

@@ -35,13 +35,26 @@ static bool make_room(struct gateway *g, const struct limits *l)
     return true;
 }
 
+static void brief_guard(struct guard *g, const struct config_limits *l)
+{
+    g->clients_per_source = l->clients_per_source;
+    g->connecting_most = l->connecting;
+    g->answers.per_source = 1; /* SN-DSC-5 */
+    g->answers.in_all = l->stranger_replies;
+    g->frames.per_source = l->frames_per_source;
+    g->connects.per_source = l->connects_per_source;
+    g->connects.in_all = l->connects;
+    g->minus_one.per_source = l->qos_minus_one_per_source;
+    g->minus_one.in_all = l->qos_minus_one;
+}
+
 static void adopt(struct gateway *g, struct adopted *new)
 {
     g->adopted = new;
     g->limits = *adopted_limits(new);
     g->common.limits = &g->limits;
     g->common.predefined = adopted_predefined(new);
-    g->strangers.limit = g->current->limits.stranger_replies;
+    brief_guard(&g->guard, &g->current->limits);
     log_setup(g->current->log.level, g->current->log.json);
 }
 

@@ -19,9 +19,9 @@ static void peer_timer_fired(evutil_socket_t fd, short what, void *arg);
 static void answer_stranger(struct gateway *g, const struct address *from, enum mqttsn_type type,
                             uint8_t code, msec now)
 {
-    if (sessionless_may_answer(&g->strangers, peers_hash(g->peers, from), now))
-        gateway_send(g, from,
-                     &(struct mqttsn_message){ .type = type, .return_code = code, .brief = true });
+    if (rates_take(&g->guard.answers, peers_hash(g->peers, from), now))
+        gateway_answer(g, from, &g->stranger,
+                       &(struct mqttsn_message){ .type = type, .return_code = code, .brief = true });
     else
         gateway_drop(g, DROP_STRANGER_MUTED, gateway_who(g, from));
 }
@@ -35,6 +35,8 @@ static void publish_minus_one(struct gateway *g, const struct address *from,
     enum drop why = DROPS;
     if (!g->current->qos_minus_one)
         why = DROP_QOS_MINUS_ONE_OFF;
+    else if (!rates_take(&g->guard.minus_one, gateway_source(g, from), now))
+        why = DROP_QOS_MINUS_ONE_RATE;
     else if (!sessionless_publish(g->common.predefined, m, two, &p))
         why = DROP_QOS_MINUS_ONE_TOPIC;
     else if (!upstream_ready(u))
@@ -108,6 +110,7 @@ static void move(struct gateway *g, struct peer *one, const struct address *to, 
         gateway_settle(g, aggregate_upstream(g->aggregate), now);
     }
     peers_bind(g->peers, one, to);
+    guard_bind(&g->guard, peer_guest(one), gateway_source(g, to));
 }
 
 static bool same_address(const struct peer *one, const struct address *a)
@@ -122,16 +125,24 @@ static void refuse_connect(struct gateway *g, const struct address *from, uint8_
 {
     g->metrics.counts[METRIC_connects_refused]++;
     gateway_drop(g, why, gateway_who(g, from));
-    gateway_send(g, from, &(struct mqttsn_message){ .type = MQTTSN_CONNACK, .return_code = code });
+    if (rates_take_in_all(&g->guard.answers, clock_now()))
+        gateway_answer(g, from, &g->stranger,
+                       &(struct mqttsn_message){ .type = MQTTSN_CONNACK, .return_code = code });
+    else
+        gateway_drop(g, DROP_STRANGER_MUTED, gateway_who(g, from));
 }
 
-static struct peer *new_client(struct gateway *g, struct span client_id, msec now)
+/* NULL: it is told, and counted, why not. */
+static struct peer *new_client(struct gateway *g, const struct address *from, struct span client_id,
+                               msec now)
 {
-    if (peers_count(g->peers) >= g->current->limits.clients)
-        return NULL;
-    struct peer *one = peers_add(g->peers, client_id, &g->common, now);
+    bool full = peers_count(g->peers) >= g->current->limits.clients;
+    enum drop why = full ? DROP_CONGESTION : guard_admit(&g->guard, gateway_source(g, from), now);
+    struct peer *one = why == DROPS ? peers_add(g->peers, client_id, &g->common, now) : NULL;
     if (one)
         evtimer_assign(peer_timer(one), g->loop, peer_timer_fired, one);
+    else
+        refuse_connect(g, from, MQTTSN_CONGESTION, why == DROPS ? DROP_MEMORY : why);
     return one;
 }
 
@@ -163,11 +174,9 @@ static void route_connect(struct gateway *g, const struct address *from,
         gateway_send(g, peer_address(one),
                      &(struct mqttsn_message){ .type = MQTTSN_DISCONNECT, .brief = true });
     if (!one)
-        one = new_client(g, m->tail, now);
-    if (!one) {
-        refuse_connect(g, from, MQTTSN_CONGESTION, DROP_CONGESTION);
+        one = new_client(g, from, m->tail, now);
+    if (!one)
         return;
-    }
     struct session *s = peer_session(one);
     s->access = access;
     if (!s->upstream && row->mode == MODE_AGGREGATE)
@@ -216,8 +225,8 @@ static void inform_one(struct gateway *g, const struct address *to, msec now)
     if (!discovery_inform(&g->stations[to->radio].discovery, gateway_reaches_broker(g), &info))
         return;
     uint32_t source = peers_hash(g->peers, to) + 1; /* counted apart from other answers to it */
-    if (sessionless_may_answer(&g->strangers, source, now))
-        gateway_send(g, to, &info);
+    if (rates_take(&g->guard.answers, source, now))
+        gateway_answer(g, to, &g->stranger, &info);
     else
         gateway_drop(g, DROP_STRANGER_MUTED, gateway_who(g, to));
 }

@@ -18,6 +18,7 @@ struct peer {
     struct event timer;
     msec armed;
     struct link *link;
+    struct guest guest;
 };
 
 struct peers {
@@ -139,4 +140,9 @@ struct event *peer_timer(struct peer *one)
 msec *peer_armed(struct peer *one)
 {
     return &one->armed;
+}
+
+struct guest *peer_guest(struct peer *one)
+{
+    return &one->guest;
 }

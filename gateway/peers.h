@@ -4,6 +4,7 @@
  * however many there are. */
 #pragma once
 
+#include "gateway/core/guard.h"
 #include "gateway/core/session.h"
 #include "radio/radio.h"
 
@@ -23,7 +24,7 @@ struct peer *peers_by_client_id(const struct peers *p, struct span client_id);
 struct peer *peers_by_address(const struct peers *p, const struct address *a);
 struct peer *peers_next(const struct peers *p, const struct peer *before); /* NULL begins, NULL ends */
 
-/* A hash of the address, for the stranger's table. */
+/* A hash of the address, for tables of strangers. */
 uint32_t peers_hash(const struct peers *p, const struct address *a);
 
 /* A new peer with a disconnected session and no address. NULL: no memory. */
@@ -40,4 +41,5 @@ struct peer *peer_of(struct session *s);
 const struct address *peer_address(const struct peer *one); /* NULL when it is heard nowhere */
 struct link **peer_link(struct peer *one); /* its own broker connection; *link NULL = none */
 struct event *peer_timer(struct peer *one);
-msec *peer_armed(struct peer *one); /* when its timer will fire; MSEC_NEVER = not armed */
+msec *peer_armed(struct peer *one);         /* when its timer will fire; MSEC_NEVER = not armed */
+struct guest *peer_guest(struct peer *one); /* the gateway's to keep up to date */

@@ -73,6 +73,8 @@ struct radio_driver {
     bool (*can_broadcast)(const struct radio *r);
     /* Do both addresses belong to the same host, apart from the port? (SN-NET-3) */
     bool (*same_host)(const struct address *a, const struct address *b);
+    /* How many octets at the start of an address name the host; NULL: all of the driver's own. */
+    size_t (*host_len)(const struct address *a);
     /* The address as text, e.g. "127.0.0.1:1884"; node id not included. Returns `line`. */
     const char *(*text)(const struct address *a, char *line, size_t room);
     /* Lets new nodes into the network for so many seconds; NULL where anybody may speak anyway. */

@@ -314,6 +314,7 @@ const struct radio_driver udp_driver = {
     .broadcast = udp_broadcast,
     .can_broadcast = udp_can_broadcast,
     .same_host = udp_same_host,
+    .host_len = udp_name_host_len,
     .text = udp_text,
     .flush = udp_flush,
     .close = udp_close,

@@ -118,3 +118,8 @@ union udp_name udp_name_of_address(const struct address *a)
     }
     return name;
 }
+
+size_t udp_name_host_len(const struct address *a)
+{
+    return a->len == V4_HOST + PORT ? V4_HOST : V6_HOST;
+}

@@ -37,3 +37,6 @@ const char *udp_name_text(const union udp_name *name, char *line, size_t room);
 /* To and from the driver's bytes: 4 octets and port, or 16, port and interface index. */
 struct address udp_name_to_address(const union udp_name *name, uint8_t radio);
 union udp_name udp_name_of_address(const struct address *a);
+
+/* Of these bytes, those at the start that name the host, without port and interface. */
+size_t udp_name_host_len(const struct address *a);

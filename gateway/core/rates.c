@@ -22,15 +22,26 @@ static uint64_t paid_after(uint64_t paid_until, uint32_t rate, uint64_t now_ns)
     return until <= now_ns + SECOND_NS ? until : 0;
 }
 
+static uint64_t nanoseconds(msec now)
+{
+    return (now + 1) * MSEC_NS; /* never 0 */
+}
+
 bool rates_take(struct rates *r, uint32_t source, msec now)
 {
     uint64_t *place = &r->source_paid_until[source % RATES_PLACES];
-    uint64_t now_ns = (now + 1) * MSEC_NS; /* never 0 */
-    uint64_t own = paid_after(*place, r->per_source, now_ns);
-    uint64_t all = paid_after(r->paid_until, r->in_all, now_ns);
-    if (own == 0 || all == 0)
+    uint64_t own = paid_after(*place, r->per_source, nanoseconds(now));
+    if (own == 0 || !rates_take_in_all(r, now))
         return false;
     *place = own;
+    return true;
+}
+
+bool rates_take_in_all(struct rates *r, msec now)
+{
+    uint64_t all = paid_after(r->paid_until, r->in_all, nanoseconds(now));
+    if (all == 0)
+        return false;
     r->paid_until = all;
     return true;
 }

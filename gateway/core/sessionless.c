@@ -1,9 +1,9 @@
 /* sessionless.c -- messages from addresses without a session.
  *
  * A device whose gateway was restarted must learn that its session is gone, so requests of strangers are answered
- * with DISCONNECT; but whoever sends from ten thousand forged addresses must not get ten thousand answers, nor leave
- * anything behind. A fixed table of hashes bounds both; two sources that share a place only hush each other for a
- * second. */
+ * with DISCONNECT, and nothing else of them is. Only QoS -1 goes further: it needs no session, so it can carry no more
+ * than a topic that everybody means the same by. Nothing of a stranger is kept; how often and how much he is answered
+ * is bounded by guard.c. */
 #include "gateway/core/sessionless.h"
 
 #include "mqtt/topic.h"
@@ -25,22 +25,6 @@ bool sessionless_wants_answer(const struct mqttsn_message *m)
     default: /* acknowledgements and the rest are dropped in silence */
         return false;
     }
-}
-
-bool sessionless_may_answer(struct strangers *s, uint32_t source, msec now)
-{
-    uint32_t second = (uint32_t)(now / 1000) + 1;
-    size_t place = source % (sizeof s->told / sizeof s->told[0]);
-    if (s->second != second) {
-        s->second = second;
-        s->answers = 0;
-    }
-    if (s->answers >= s->limit || (s->told[place].second == second && s->told[place].who == source))
-        return false;
-    s->told[place].who = source;
-    s->told[place].second = second;
-    s->answers++;
-    return true;
 }
 
 bool sessionless_publish(const struct predefined *p, const struct mqttsn_message *m, uint8_t two[2],

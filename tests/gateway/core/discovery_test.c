@@ -1,5 +1,6 @@
 /* discovery_test.c -- how nodes find the gateway, and how it treats strangers (SN-DISC, SN-DSC-4, -5, SN-M1). */
 #include "gateway/core/discovery.h"
+#include "gateway/core/rates.h"
 #include "gateway/core/sessionless.h"
 
 #include <setjmp.h>
@@ -103,16 +104,16 @@ static void requests_deserve_an_answer_and_answers_do_not(void **state) /* SN-DS
 
 static void a_stranger_is_answered_once_a_second_and_all_together_have_a_limit(void **state) /* SN-DSC-5 */
 {
-    static struct strangers s = { .limit = 100 };
-    unsigned answers = 0;
+    static struct rates answers = { .per_source = 1, .in_all = 100 };
+    unsigned count = 0;
     (void)state;
-    assert_true(sessionless_may_answer(&s, 7, 0));
-    assert_false(sessionless_may_answer(&s, 7, 999));
-    assert_true(sessionless_may_answer(&s, 8, 999));
-    assert_true(sessionless_may_answer(&s, 7, 1000));
+    assert_true(rates_take(&answers, 7, 0));
+    assert_false(rates_take(&answers, 7, 999));
+    assert_true(rates_take(&answers, 8, 999));
+    assert_true(rates_take(&answers, 7, 1000));
     for (uint32_t i = 0; i < 10000; i++)
-        answers += sessionless_may_answer(&s, i, 2000);
-    assert_int_equal(answers, 100);
+        count += rates_take(&answers, i, 2000);
+    assert_int_equal(count, 100);
 }
 
 static void qos_minus_one_needs_a_common_predefined_id_or_a_short_name(void **state) /* SN-M1-1 to -4 */

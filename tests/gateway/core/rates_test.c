@@ -94,6 +94,17 @@ static void a_million_a_second_is_a_rate_like_any_other(void **state)
     assert_int_equal(taken(&r, HERE, 2000, 8), 1000);
 }
 
+static void what_is_bounded_in_all_only_shares_with_the_sources(void **state)
+{
+    struct rates r = { .per_source = 1, .in_all = 3 };
+    (void)state;
+    assert_int_equal(taken(&r, HERE, 5, 0), 1);
+    assert_true(rates_take_in_all(&r, 0));
+    assert_true(rates_take_in_all(&r, 0));
+    assert_false(rates_take_in_all(&r, 0));
+    assert_int_equal(taken(&r, THERE, 5, 0), 0);
+}
+
 static void a_limit_that_changes_counts_from_then_on(void **state) /* by a reload */
 {
     struct rates r = { .per_source = 1 };
@@ -141,6 +152,7 @@ int main(void)
         cmocka_unit_test(sources_that_share_a_place_share_its_rate),
         cmocka_unit_test(a_rate_of_0_is_no_limit),
         cmocka_unit_test(a_million_a_second_is_a_rate_like_any_other),
+        cmocka_unit_test(what_is_bounded_in_all_only_shares_with_the_sources),
         cmocka_unit_test(a_limit_that_changes_counts_from_then_on),
         cmocka_unit_test(a_source_is_counted_and_taken_off_again),
         cmocka_unit_test(sources_that_share_a_place_are_counted_together),
