@@ -130,7 +130,9 @@ struct config_limits {
     struct {
         uint64_t interval_ms;
         uint32_t count;
+        uint32_t factor; /* percent: T_RETRY grows by it, SN-RTX-3 */
     } retry;
+    uint64_t broker_grace_ms;    /* SN-BRK-1; 0 = for ever */
     uint64_t wait_ms;            /* T_WAIT, after a client said "congestion" */
     uint64_t connect_timeout_ms; /* SN-CONN-3 */
     uint64_t max_idle_ms;        /* keep-alive 0, SN-CONN-6 */

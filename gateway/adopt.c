@@ -38,6 +38,8 @@ static struct limits limits_of(const struct config_limits *l)
         .subscriptions = l->subscriptions_per_client,
         .queue_messages = l->sleep_queue.messages,
         .retry_count = l->retry.count,
+        .retry_factor = l->retry.factor,
+        .broker_grace = l->broker_grace_ms,
         .inflight_in = l->inflight_in,
         .max_client_id = l->max_client_id,
         .queue_bytes = l->sleep_queue.bytes,

@@ -299,6 +299,14 @@ void gateway_feed_broker(struct gateway *g, struct session *s, const struct mqtt
     gateway_perform(g, peer_of(s), now);
 }
 
+void gateway_tick(struct gateway *g, struct peer *one, msec now)
+{
+    g->actions.count = 0;
+    session_tick(peer_session(one), now, &g->actions);
+    gateway_perform(g, one, now);
+    gateway_settle(g, aggregate_upstream(g->aggregate), now);
+}
+
 void gateway_feed(struct gateway *g, struct peer *one, const struct mqttsn_message *m, msec now)
 {
     g->actions.count = 0;

@@ -80,6 +80,7 @@ void gateway_drop(struct gateway *g, enum drop why, const char *who);
 /* One input for one session, and all that follows from it. */
 void gateway_feed(struct gateway *g, struct peer *one, const struct mqttsn_message *m, msec now);
 void gateway_feed_broker(struct gateway *g, struct session *s, const struct mqtt_packet *p, msec now);
+void gateway_tick(struct gateway *g, struct peer *one, msec now);
 void gateway_settle(struct gateway *g, struct upstream *u, msec now);
 /* Takes over what the connection counted. */
 void gateway_count(struct gateway *g, struct upstream *u);

@@ -16,7 +16,8 @@ struct own {
     struct upstream upstream;
     struct link *link;
     struct peer *peer;     /* NULL when the session is over: then it is in gateway.leaving */
-    struct span client_id; /* owned; set when the session is over */
+    struct span client_id; /* owned, with a NUL behind it; set when the session is over */
+    bool wiping; /* it connects once more, only to make the broker forget the session (SN-SES-8) */
     LIST_ENTRY(own) in_leaving;
     char name[64]; /* for the log */
 };
@@ -138,12 +139,16 @@ void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now)
         return;
     }
     struct own *o = link_owner(own);
+    bool open = link_is_open(own);
     o->peer = NULL;
+    o->wiping = !open && !s->clean;
     LIST_INSERT_HEAD(&g->leaving, o, in_leaving);
-    if (link_is_open(own) && span_copy(s->client_id, &o->client_id))
+    if (!span_copy(s->client_id, &o->client_id) || !(open || o->wiping))
+        leaving_free(o);
+    else if (open)
         link_close(own, now);
     else
-        leaving_free(o);
+        link_dial(own, now);
 }
 
 bool gateway_reaches_broker(const struct gateway *g)
@@ -154,10 +159,10 @@ bool gateway_reaches_broker(const struct gateway *g)
 /* ---- what a link tells ------------------------------------------------------------------------------------------- */
 
 /* Credentials of the client's row come before those of the broker section (SN-CONN-15). */
-static void own_credentials(const struct gateway *g, const struct session *s, struct mqtt_connect *c)
+static void own_credentials(const struct gateway *g, struct span client_id, struct mqtt_connect *c)
 {
     const struct config_client *row;
-    (void)adopted_access(g->adopted, (const char *)s->client_id.at, &row);
+    (void)adopted_access(g->adopted, (const char *)client_id.at, &row);
     if (row->username[0] == '\0')
         return;
     c->has_username = true;
@@ -175,10 +180,11 @@ static void on_dialled(void *context, struct link *l, struct mqtt_connect *c)
         c->clean = g->slate == SLATE_WIPING;
         return;
     }
-    if (!o->peer)
-        return;
-    session_connect_packet(peer_session(o->peer), c);
-    own_credentials(g, peer_session(o->peer), c);
+    c->client_id = o->client_id;
+    c->clean = true;
+    if (o->peer)
+        session_connect_packet(peer_session(o->peer), c);
+    own_credentials(g, c->client_id, c);
 }
 
 static void on_heard(void *context, struct link *l)
@@ -201,10 +207,14 @@ static void shared_is_up(struct gateway *g, struct link *l)
 
 static void on_up(void *context, struct link *l)
 {
-    if (link_owner(l))
-        log_debug("broker: connected as %s", ((struct own *)link_owner(l))->name);
-    else
+    struct own *o = link_owner(l);
+    if (!o) {
         shared_is_up(context, l);
+        return;
+    }
+    log_debug("broker: connected as %s", o->name);
+    if (o->wiping)
+        link_close(l, clock_now());
 }
 
 static void on_down(void *context, struct link *l, bool was_up, uint8_t code)
@@ -213,12 +223,15 @@ static void on_down(void *context, struct link *l, bool was_up, uint8_t code)
     struct gateway *g = context;
     struct own *o = link_owner(l);
     g->metrics.counts[METRIC_broker_losses] += was_up;
+    gateway_settle(g, link_upstream(l), clock_now()); /* what it closed over was answered */
     if (!o || !o->peer)
         return;
     struct session *s = peer_session(o->peer);
     struct mqtt_packet refused = { .type = MQTT_CONNACK, .code = code > 0 ? code : UNAVAILABLE };
     if (s->state == SESSION_CONNECTING)
         gateway_feed_broker(g, s, &refused, clock_now());
+    else if (was_up)
+        gateway_tick(g, o->peer, clock_now()); /* its deadline is another now: broker_grace */
 }
 
 static void on_closed(void *context, struct link *l)

@@ -294,9 +294,10 @@ static void peer_timer_fired(evutil_socket_t fd, short what, void *arg)
     msec now = clock_now();
     (void)fd, (void)what;
     *peer_armed(one) = MSEC_NEVER;
+    if (now >= peer_session(one)->deadline) {
+        gateway_tick(g, one, now);
+        return;
+    }
     g->actions.count = 0;
-    if (now >= peer_session(one)->deadline)
-        session_tick(peer_session(one), now, &g->actions);
-    gateway_perform(g, one, now);
-    gateway_settle(g, aggregate_upstream(g->aggregate), now);
+    gateway_perform(g, one, now); /* it moved away meanwhile: armed anew */
 }

@@ -128,8 +128,10 @@ void link_failed(struct link *l, const char *what, const char *remedy, uint8_t c
     bool was_up = l->state == LINK_UP, closing = l->state == LINK_CLOSING;
     if (was_up && now - l->since > STABLE)
         l->backoff = 0;
-    if (was_up)
+    if (was_up) {
         l->complaint = 0;
+        l->upstream->offline_since = now;
+    }
     if (!closing)
         complain(l, what, remedy);
     link_drop_transport(l);

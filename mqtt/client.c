@@ -262,6 +262,36 @@ void mqtt_client_open(struct mqtt_client *c, const struct mqtt_connect *connect,
     (void)put_packet(c, &(struct mqtt_packet){ .type = MQTT_CONNECT, .connect = *connect }, now);
 }
 
+/* A request that is sent again is answered, or closed over, at once; a connection that lasted died of something else. */
+static bool is_suspect(const struct mqtt_client *c, const struct flight *f, msec now)
+{
+    enum { AT_ONCE_MS = 5000 };
+    return f->closes == 0 || now - c->online_at < AT_ONCE_MS;
+}
+
+bool mqtt_client_blame(struct mqtt_client *c, msec now, struct mqtt_packet *p, void **owner)
+{
+    enum { CLOSES_MAX = 3, MEMORY_MS = 60000 };
+    struct flight *f = c->state == MQTT_CLIENT_ONLINE ? flights_next_answer(&c->flights) : NULL;
+    if (!f || !is_suspect(c, f, now))
+        return false;
+    if (f->closes == 0 || now - f->first_close_ms > MEMORY_MS) {
+        f->closes = 0;
+        f->first_close_ms = now;
+    }
+    if (++f->closes < CLOSES_MAX)
+        return false;
+    enum mqtt_type asked = (enum mqtt_type)(f->packet[0] >> 4);
+    *p = (struct mqtt_packet){ .type = asked == MQTT_SUBSCRIBE     ? MQTT_SUBACK
+                                       : asked == MQTT_UNSUBSCRIBE ? MQTT_UNSUBACK
+                                                                   : MQTT_PUBACK,
+                               .packet_id = f->packet_id,
+                               .code = MQTT_CLOSED_OVER };
+    *owner = f->owner;
+    flights_end(&c->flights, f);
+    return true;
+}
+
 void mqtt_client_lost(struct mqtt_client *c)
 {
     c->state = MQTT_CLIENT_OFFLINE;
@@ -275,6 +305,7 @@ static enum mqtt_event connack_arrived(struct mqtt_client *c, const struct mqtt_
     if (c->clean && p->session_present)
         return MQTT_EVENT_VIOLATION;
     c->state = MQTT_CLIENT_ONLINE;
+    c->online_at = now;
     c->session_present = p->session_present;
     arrivals_forget_refused(&c->arrivals);
     if (!p->session_present)

@@ -26,6 +26,7 @@ struct mqtt_client {
     struct buffer out;
     msec keep_alive,
         answer_timeout; /* set by the owner: when to ping; how long CONNACK and PINGRESP may take */
+    msec online_at;     /* CONNACK came */
     msec sent_at, asked_at; /* last packet out; the CONNECT or the oldest open PINGREQ */
     uint32_t pings_sent, pings_answered;
 
@@ -50,6 +51,12 @@ void mqtt_client_clear(struct mqtt_client *c);
 
 /* The transport is up: writes CONNECT. */
 void mqtt_client_open(struct mqtt_client *c, const struct mqtt_connect *connect, msec now);
+
+/* The broker closed the connection. If it did so three times within a minute with the same request next to be answered,
+ * each time soon after it had come, that request is poison to it: it is given up, and true. *p is the answer for *owner,
+ * with code MQTT_CLOSED_OVER. Call it before mqtt_client_lost. (SN-BRK-7) */
+MUST_CHECK bool mqtt_client_blame(struct mqtt_client *c, msec now, struct mqtt_packet *p,
+                                  void **owner);
 
 /* The transport is gone. Open requests and arrivals stay for the next one. */
 void mqtt_client_lost(struct mqtt_client *c);

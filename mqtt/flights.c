@@ -96,6 +96,18 @@ bool flights_keep(struct flights *f, struct flight *one, const struct mqtt_packe
     return true;
 }
 
+struct flight *flights_next_answer(const struct flights *f)
+{
+    struct flight *first = NULL;
+    for (size_t i = 0; f->count > 0 && i < f->room; i++) {
+        struct flight *one = &f->table[i];
+        bool waits = one->state == FLIGHT_ANSWER || one->state == FLIGHT_PUBREC;
+        if (waits && (!first || one->order < first->order))
+            first = one;
+    }
+    return first;
+}
+
 static int by_order(const void *a, const void *b)
 {
     uint32_t x = (*(struct flight *const *)a)->order, y = (*(struct flight *const *)b)->order;

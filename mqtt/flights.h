@@ -22,6 +22,8 @@ struct flight {
     uint16_t packet_id;
     uint8_t state;     /* enum flight_state */
     bool exactly_once; /* a QoS 2 PUBLISH */
+    uint8_t closes; /* how often the broker closed the connection with this one next to be answered ... */
+    uint64_t first_close_ms; /* ... since then */
 };
 
 struct flights {
@@ -44,6 +46,9 @@ struct flight *flights_find(const struct flights *f, uint16_t packet_id);
 MUST_CHECK bool flights_keep(struct flights *f, struct flight *one, const struct mqtt_packet *p);
 void flights_end(struct flights *f, struct flight *one);
 void flights_orphan(struct flights *f, const void *owner);
+
+/* The first one in the order of sending that the broker did not say anything to yet; NULL: none. */
+struct flight *flights_next_answer(const struct flights *f);
 
 /* All of them in the order of sending, for the caller to free(); NULL when there are none, or no memory. */
 struct flight **flights_in_order(const struct flights *f, size_t *count);

@@ -24,6 +24,9 @@ enum mqtt_type {
 };
 
 enum { MQTT_PACKET_MAX = 268435455 + 5, MQTT_REFUSED = 0x80 }; /* MQTT_REFUSED: a SUBACK code */
+/* Never on the wire: the broker closes the connection over this request, again and again. A code with the bit of
+ * MQTT_REFUSED. */
+enum { MQTT_CLOSED_OVER = 0xFF };
 
 struct mqtt_will {
     struct span topic, message;

@@ -26,6 +26,8 @@ struct access {
 
 /* Limits of a session; one object for all, owned by the shell, which may change it (reload). */
 struct limits {
+    unsigned retry_factor; /* percent; each retransmission waits so much of the one before, at most a minute */
+    msec broker_grace; /* how long an active client stays without its own broker connection; 0 = for ever */
     uint32_t topics, subscriptions, queue_messages, retry_count, inflight_in, max_client_id;
     size_t queue_bytes, uplink_bytes;
     msec queue_ttl, retry, wait, connect_timeout, max_idle, session_expiry, qos2_expiry;

@@ -156,7 +156,7 @@ static struct filter *filter_asked(const struct aggregate *a, uint16_t packet_id
 }
 
 /* The others, if there are any, go on with what they were granted before. */
-static void round_refused(struct aggregate *a, struct filter *f, msec now)
+static void round_refused(struct aggregate *a, struct filter *f, uint8_t code, msec now)
 {
     struct holder *next;
     bool others = false;
@@ -167,7 +167,7 @@ static void round_refused(struct aggregate *a, struct filter *f, msec now)
         next = LIST_NEXT(h, in_filter);
         if (!h->in_round)
             continue;
-        answer(a, h, &h->request, MQTT_REFUSED);
+        answer(a, h, &h->request, code);
         rounds_leave(a, h, now); /* with the last one the filter goes too */
     }
     if (others && somebody_waits(f))
@@ -217,8 +217,8 @@ void rounds_answered(struct aggregate *a, const struct mqtt_packet *p, msec now)
     if (!f)
         return; /* the last holder left meanwhile */
     TAILQ_REMOVE(&a->asked, f, in_step);
-    if (p->code == MQTT_REFUSED)
-        round_refused(a, f, now);
+    if (p->code & MQTT_REFUSED)
+        round_refused(a, f, p->code, now);
     else
         round_granted(a, f, p->code, now);
 }

@@ -24,6 +24,8 @@ static const struct rule {
     { STATES_ALL, MQTTSN_CONNECT, connect_begin },                                /* 6.2, 6.3 */
     { FROM(WILL_TOPIC) | FROM(WILL_MESSAGE), MQTTSN_WILLTOPIC, will_topic_take }, /* 6.2 */
     { FROM(WILL_MESSAGE), MQTTSN_WILLMSG, will_message_take },                    /* 6.2 */
+    { FROM(ACTIVE), MQTTSN_WILLTOPIC, will_repeated },                            /* SN-RTX-9 */
+    { FROM(ACTIVE), MQTTSN_WILLMSG, will_repeated },                              /* SN-RTX-9 */
     { STATES_CONNECTED, MQTTSN_WILLTOPICUPD, will_topic_update },                 /* 6.4 */
     { STATES_CONNECTED, MQTTSN_WILLMSGUPD, will_message_update },                 /* 6.4 */
     { STATES_CONNECTED, MQTTSN_REGISTER, topic_register },                        /* 6.5 */
@@ -134,9 +136,31 @@ static msec earlier(msec a, msec b)
     return a < b ? a : b;
 }
 
+static msec later(msec a, msec b)
+{
+    return a > b ? a : b;
+}
+
 static msec after(msec since, msec wait)
 {
     return since == MSEC_NEVER || wait == MSEC_NEVER ? MSEC_NEVER : since + wait;
+}
+
+/* When a client whose own broker connection is gone has to go too (SN-BRK-1). */
+static msec grace_deadline(const struct session *s)
+{
+    const struct upstream *u = s->upstream;
+    msec grace = s->common->limits->broker_grace;
+    bool waits = u && u->session == s && !upstream_online(u) && grace > 0;
+    return waits ? u->offline_since + grace : MSEC_NEVER;
+}
+
+/* The broker publishes its will, or did: it lost the connection before. */
+static void leave_without_broker(struct session *s, msec now, struct actions *out)
+{
+    session_reply(out, MQTTSN_DISCONNECT, 0);
+    session_ask_upstream(out, MQTT_DISCONNECT);
+    session_end(s, SESSION_DISCONNECTED, now, out);
 }
 
 /* When the state as such is over: supervision, prompts, the broker's answer, the age of a stored session. */
@@ -145,11 +169,14 @@ static msec state_deadline(const struct session *s)
     const struct limits *l = s->common->limits;
     switch (s->state) {
     case SESSION_ACTIVE:
+        return earlier(s->heard_at + (s->keep_alive_s > 0 ? access_patience(s->access, s->keep_alive_s)
+                                                          : l->max_idle),
+                       grace_deadline(s));
+    case SESSION_ASLEEP: /* the time begins anew with each sleep (SN-SLP-10) */
+        return later(s->heard_at, s->entered_at) + access_patience(s->access, s->sleep_s);
+    case SESSION_AWAKE: /* and stands while retransmissions go on (SN-SLP-6) */
         return s->heard_at +
-               (s->keep_alive_s > 0 ? access_patience(s->access, s->keep_alive_s) : l->max_idle);
-    case SESSION_ASLEEP:
-    case SESSION_AWAKE:
-        return s->heard_at + access_patience(s->access, s->sleep_s);
+               later(access_patience(s->access, s->sleep_s), l->retry * (l->retry_count + 2U));
     case SESSION_WILL_TOPIC:
     case SESSION_WILL_MESSAGE:
         return s->entered_at + (s->prompts + 1U) * l->retry;
@@ -212,6 +239,17 @@ void session_reply(struct actions *out, enum mqttsn_type type, uint8_t return_co
 void session_ask_upstream(struct actions *out, enum mqtt_type type)
 {
     actions_upstream(out, &(struct mqtt_packet){ .type = type });
+}
+
+void session_ban(struct session *s, enum mqttsn_type type, uint32_t what, msec now)
+{
+    enum { BAN_MS = 600000 };
+    s->ban = (struct ban){ (uint8_t)type, what, now + BAN_MS };
+}
+
+bool session_banned(const struct session *s, enum mqttsn_type type, uint32_t what, msec now)
+{
+    return s->ban.type == type && s->ban.what == what && now < s->ban.until;
 }
 
 struct span session_short_name(uint16_t topic_id, struct actions *out)
@@ -298,7 +336,7 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
         return;
     }
     s->heard_at = now;
-    if (m->type != MQTTSN_CONNECT)
+    if (m->type != MQTTSN_CONNECT && m->type != MQTTSN_WILLTOPIC && m->type != MQTTSN_WILLMSG)
         s->connack_at = MSEC_NEVER;
     run(s, m, now, out);
     deliver_resume(s, now, out); /* it was silent, now it is there (SN-RTX-4) */
@@ -351,7 +389,9 @@ static void session_expire(struct session *s, struct actions *out)
 void session_tick(struct session *s, msec now, struct actions *out)
 {
     free_spent(s);
-    if (now >= state_deadline(s)) {
+    if (s->state == SESSION_ACTIVE && now >= grace_deadline(s)) {
+        leave_without_broker(s, now, out);
+    } else if (now >= state_deadline(s)) {
         if (STATES_CONNECTED >> s->state & 1U)
             session_lose(s, now, out);
         else if (STATES_CONNECTING >> s->state & 1U)

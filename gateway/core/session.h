@@ -66,6 +66,13 @@ struct delivery {
     msec retry_at;       /* MSEC_NEVER: frozen, until the client says something */
 };
 
+/* A request that the broker closes the connection over is not asked again for a while (SN-BRK-7). */
+struct ban {
+    uint8_t type;  /* enum mqttsn_type, PUBLISH or SUBSCRIBE; */
+    uint32_t what; /* the topic id, or a digest of the filter */
+    msec until;
+};
+
 struct session {
     enum session_state state;
     bool clean; /* of the connection as it stands */
@@ -91,6 +98,7 @@ struct session {
     struct upstream *upstream;     /* NULL until it has one */
     void *seat;                    /* the strategy's, NULL = none */
 
+    struct ban ban;
     struct connecting connect;
     struct will *will;
     struct registry topics;

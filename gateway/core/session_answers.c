@@ -156,7 +156,7 @@ void deliver_again(struct session *s, msec now, struct actions *out)
     if (d->phase == DELIVERY_IDLE || d->phase == DELIVERY_PAUSED)
         return;
     d->tries = 1;
-    d->retry_at = now + s->common->limits->retry;
+    d->retry_at = now + delivery_patience(s, 1);
     send_step(s, out);
 }
 
@@ -187,7 +187,7 @@ void deliver_clock(struct session *s, msec now)
 {
     struct delivery *d = &s->delivery;
     if (d->message && d->phase != DELIVERY_PAUSED && d->retry_at != MSEC_NEVER)
-        d->retry_at = now + s->common->limits->retry;
+        d->retry_at = now + delivery_patience(s, d->tries);
 }
 
 void deliver_retry(struct session *s, msec now, struct actions *out)
@@ -205,7 +205,7 @@ void deliver_retry(struct session *s, msec now, struct actions *out)
         delivery_exhausted(s, now, out);
     } else {
         d->tries++;
-        d->retry_at = now + s->common->limits->retry;
+        d->retry_at = now + delivery_patience(s, d->tries);
         send_step(s, out);
     }
 }

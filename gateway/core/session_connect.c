@@ -177,6 +177,19 @@ void connect_abort(struct session *s, const struct mqttsn_message *m, msec now, 
     session_end(s, SESSION_DISCONNECTED, now, out);
 }
 
+/* The client did not hear the CONNACK that ended the dialogue and repeats what it said last (SN-RTX-9). */
+void will_repeated(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
+{
+    const struct limits *l = s->common->limits;
+    bool recent = s->connack_at != MSEC_NEVER && (s->connect.flags & FLAG_WILL) != 0 &&
+                  now - s->connack_at <= l->retry * (l->retry_count + 1U);
+    bool last = m->type == MQTTSN_WILLMSG || m->brief;
+    if (recent && last)
+        session_reply(out, MQTTSN_CONNACK, MQTTSN_ACCEPTED);
+    else
+        actions_drop(out, DROP_UNEXPECTED); /* SN-WILL-6 */
+}
+
 /* A deadline of the connect procedure: ask again, or give up. Nobody is told when it is the client that is silent. */
 void connect_retry(struct session *s, msec now, struct actions *out)
 {

@@ -145,11 +145,27 @@ void delivery_send_publish(struct session *s, struct actions *out)
     d->sent = d->message->qos > 0;
 }
 
+/* Constant, or growing, and then a tenth more or less, so that nodes that were silent together do not hear all of us
+ * again at the same moment. */
+msec delivery_patience(const struct session *s, unsigned tries)
+{
+    enum { LONGEST_MS = 60000, SPREAD = 21 };
+    const struct limits *l = s->common->limits;
+    msec wait = l->retry;
+    if (l->retry_factor <= 100)
+        return wait;
+    for (unsigned i = 0; i < tries; i++)
+        wait = wait * l->retry_factor / 100;
+    wait = wait < LONGEST_MS || wait == l->retry ? wait : LONGEST_MS;
+    unsigned some = (s->delivery.message_id + tries) * 2654435761U >> 16;
+    return wait * (90 + some % SPREAD) / 100;
+}
+
 void delivery_await(struct session *s, enum delivery_phase phase, msec now)
 {
     s->delivery.phase = (uint8_t)phase;
     s->delivery.tries = 0;
-    s->delivery.retry_at = now + s->common->limits->retry;
+    s->delivery.retry_at = now + delivery_patience(s, 0);
 }
 
 void delivery_register(struct session *s, msec now, struct actions *out)
@@ -211,15 +227,22 @@ void delivery_begin(struct session *s, msec now, struct actions *out)
         delivery_publish(s, now, out);
 }
 
+/* The SUBACK that tells the client the id is not out yet (SN-DLV-14). */
+static bool before_suback(struct session *s, struct span topic)
+{
+    return s->inflight.open > s->inflight.publishing && subscribe_pending(s, topic);
+}
+
 /* For one more, after `begun` in this call? A radio that does not report takes all, and drops what is too much. */
 static bool radio_has_room(const struct session *s, unsigned begun)
 {
     return !s->radio_reports || s->unsent + begun < UNSENT_MAX;
 }
 
-static bool may_begin(const struct session *s)
+static bool may_begin(struct session *s)
 {
     return s->delivery.phase == DELIVERY_IDLE && s->queue.count > 0 &&
+           !before_suback(s, queued_topic(sleepq_first(&s->queue))) &&
            (s->state == SESSION_ACTIVE || (s->state == SESSION_AWAKE && s->awake_left > 0));
 }
 
@@ -252,7 +275,8 @@ static bool deliver_at_once(struct session *s, const struct mqtt_packet *p, stru
 {
     struct choice c = { 0 };
     if (p->qos > 0 || s->unproven || s->state != SESSION_ACTIVE ||
-        s->delivery.phase != DELIVERY_IDLE || s->queue.count > 0 || !radio_has_room(s, 0))
+        s->delivery.phase != DELIVERY_IDLE || s->queue.count > 0 || !radio_has_room(s, 0) ||
+        before_suback(s, p->topic))
         return false;
     if (!choose_id(s, p->topic, &c) || (c.normal && c.normal->standing != TOPIC_CONFIRMED) ||
         too_large(s, PUBLISH_OVERHEAD, p->payload.len))

@@ -49,8 +49,9 @@ static void refuse(struct session *s, const struct mqttsn_message *m, enum drop 
                    struct actions *out)
 {
     enum { ONE_SECOND = 1000 };
+    bool never = why == DROP_FORBIDDEN || why == DROP_CLOSED_OVER;
     uint8_t code = why == DROP_INVALID_TOPIC ? MQTTSN_INVALID_TOPIC_ID
-                   : why == DROP_FORBIDDEN   ? MQTTSN_NOT_SUPPORTED
+                   : never                   ? MQTTSN_NOT_SUPPORTED
                                              : MQTTSN_CONGESTION;
     actions_drop(out, why);
     if (m->qos == MQTTSN_QOS_MINUS_ONE)
@@ -191,6 +192,10 @@ void publish_accept(struct session *s, const struct mqttsn_message *m, msec now,
         return;
     }
     struct span topic = publish_topic(s, m, &why, out);
+    if (topic.at && session_banned(s, MQTTSN_PUBLISH, m->topic_id, now)) {
+        topic.at = NULL;
+        why = DROP_CLOSED_OVER;
+    }
     if (!topic.at)
         refuse(s, m, why, now, out);
     else if (acknowledged)
@@ -212,7 +217,15 @@ static void answer_exchange(const struct exchange *e, enum mqttsn_type type, str
 void publish_answered(struct session *s, struct exchange *e, const struct mqtt_packet *p, msec now,
                       struct actions *out)
 {
-    if (p->type == MQTT_PUBACK && e->phase == EXCHANGE_PUBACK) {
+    if (p->code == MQTT_CLOSED_OVER) { /* SN-BRK-7 */
+        session_ban(s, MQTTSN_PUBLISH, e->topic_id, now);
+        actions_drop(out, DROP_CLOSED_OVER);
+        actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBACK,
+                                                    .topic_id = e->topic_id,
+                                                    .message_id = e->message_id,
+                                                    .return_code = MQTTSN_NOT_SUPPORTED });
+        inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+    } else if (p->type == MQTT_PUBACK && e->phase == EXCHANGE_PUBACK) {
         answer_exchange(e, MQTTSN_PUBACK, out);
         inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);
     } else if (p->type != MQTT_PUBCOMP && e->phase == EXCHANGE_PUBREC) {

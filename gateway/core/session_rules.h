@@ -26,6 +26,9 @@ void session_wipe(struct session *s, struct actions *out);
 void session_reply(struct actions *out, enum mqttsn_type type, uint8_t return_code);
 void session_ask_upstream(struct actions *out, enum mqtt_type type);
 
+void session_ban(struct session *s, enum mqttsn_type type, uint32_t what, msec now);
+bool session_banned(const struct session *s, enum mqttsn_type type, uint32_t what, msec now);
+
 /* What a predefined id or short name stands for, or NULL `at` (SN-TOP-4, -5). The span lives as `out` does. */
 struct span session_predefined_name(struct session *s, uint16_t id);
 /* A normal id for a topic that has none yet; NULL when the client has too many. */
@@ -35,7 +38,7 @@ bool session_short_valid(uint16_t topic_id, struct actions *out);
 
 /* session_connect.c */
 handler connect_begin, will_topic_take, will_message_take, will_topic_update, will_message_update,
-    connect_abort;
+    connect_abort, will_repeated;
 void connect_answered(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
 void connect_accept(struct session *s, msec now, struct actions *out);
 void connect_retry(struct session *s, msec now, struct actions *out);
@@ -54,6 +57,8 @@ void deliver_wipe(struct session *s, struct actions *out);
 void delivery_begin(struct session *s, msec now, struct actions *out);
 void delivery_register(struct session *s, msec now, struct actions *out);
 void delivery_publish(struct session *s, msec now, struct actions *out);
+/* T_RETRY after `tries` retransmissions (SN-RTX-3). */
+msec delivery_patience(const struct session *s, unsigned tries);
 void delivery_await(struct session *s, enum delivery_phase phase, msec now);
 void delivery_send_register(const struct session *s, struct actions *out);
 void delivery_send_publish(struct session *s, struct actions *out);
@@ -74,6 +79,8 @@ handler subscribe_ask, unsubscribe_ask;
 void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now,
                         struct actions *out);
 void subscribe_again(struct session *s, msec now, struct actions *out);
+/* Does the client wait for the SUBACK to a filter that matches this topic? */
+bool subscribe_pending(struct session *s, struct span topic);
 void subscribe_expire(struct session *s, msec now, struct actions *out);
 
 /* session_sleep.c: keep-alive, sleep, leaving */

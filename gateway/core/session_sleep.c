@@ -31,6 +31,11 @@ void awake_finish(struct session *s, msec now, struct actions *out)
 void wake_to_collect(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
 {
     (void)m;
+    if (s->upstream && s->upstream->session == s && !upstream_online(s->upstream)) {
+        session_reply(out, MQTTSN_DISCONNECT,
+                      0); /* its own connection is gone: CONNECT again (SN-BRK-4) */
+        return;
+    }
     session_enter(s, SESSION_AWAKE, now, out);
     s->awake_left = s->queue.count + s->access->awake_extra;
     deliver_retry(s, now, out); /* a pause may be over */

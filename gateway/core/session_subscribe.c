@@ -72,6 +72,18 @@ static void ask(struct subscription *sub, uint16_t packet_id, struct actions *ou
                                                  .qos = sub->qos });
 }
 
+static uint32_t filter_digest(struct span filter)
+{
+    return inflight_digest(&(struct mqttsn_message){ .type = MQTTSN_SUBSCRIBE, .tail = filter });
+}
+
+/* The broker did not answer the last request for the very same yet: that answer is for this one too. */
+static bool is_pending(const struct session *s, const struct subscription *sub, uint8_t qos)
+{
+    return sub->standing == SUBSCRIPTION_ASKED && sub->qos == qos && sub->packet_id != 0 &&
+           flights_find(&s->upstream->mqtt.flights, sub->packet_id);
+}
+
 /* Everything a SUBSCRIBE needs, or nothing of it. */
 static bool subscribe_open(struct session *s, const struct mqttsn_message *m, struct span filter,
                            msec now, struct actions *out)
@@ -79,11 +91,14 @@ static bool subscribe_open(struct session *s, const struct mqttsn_message *m, st
     uint16_t topic_id = 0;
     struct subscription *sub = topic_id_for(s, m, filter, &topic_id) ? entry_for(s, filter) : NULL;
     bool new = sub && sub->packet_id == 0;
-    uint16_t packet_id =
-        sub && s->upstream ? upstream_reserve(s->upstream, s, filter.len + SUBSCRIBE_OVERHEAD) : 0;
+    bool pending = sub && s->upstream && is_pending(s, sub, m->qos);
+    uint16_t packet_id = pending ? sub->packet_id
+                         : sub && s->upstream
+                             ? upstream_reserve(s->upstream, s, filter.len + SUBSCRIBE_OVERHEAD)
+                             : 0;
     struct exchange *e = packet_id != 0 ? inflight_open(&s->inflight, EXCHANGE_SUBACK, now) : NULL;
     if (!e) {
-        if (packet_id != 0)
+        if (packet_id != 0 && !pending)
             mqtt_client_unreserve(&s->upstream->mqtt, packet_id);
         if (new)
             subscriptions_remove(&s->subscriptions, sub);
@@ -92,10 +107,33 @@ static bool subscribe_open(struct session *s, const struct mqttsn_message *m, st
     e->message_id = m->message_id;
     e->packet_id = packet_id;
     e->topic_id = topic_id;
+    e->qos = 0;
+    e->digest = filter_digest(filter);
     sub->qos = m->qos;
     sub->topic_id_type = m->topic_id_type;
     sub->topic_id = topic_id;
-    ask(sub, packet_id, out);
+    if (!pending)
+        ask(sub, packet_id, out);
+    return true;
+}
+
+/* Its SUBACK was lost: the same again, without asking the broker, who would send retained messages again (SN-SUB-8). */
+static bool subscribe_repeated(struct session *s, const struct mqttsn_message *m,
+                               struct span filter, msec now, struct actions *out)
+{
+    const struct limits *l = s->common->limits;
+    msec window = l->retry * (l->retry_count + 1U);
+    const struct exchange *e = inflight_answered(&s->inflight, m->message_id, filter_digest(filter),
+                                                 now > window ? now - window : 0);
+    const struct subscription *sub =
+        e && m->dup ? subscriptions_find(&s->subscriptions, filter) : NULL;
+    if (!sub || sub->standing != SUBSCRIPTION_GRANTED)
+        return false;
+    actions_drop(out, DROP_ANSWERED_BEFORE);
+    actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_SUBACK,
+                                                .qos = sub->qos,
+                                                .topic_id = e->topic_id,
+                                                .message_id = m->message_id });
     return true;
 }
 
@@ -115,8 +153,11 @@ void subscribe_ask(struct session *s, const struct mqttsn_message *m, msec now, 
     struct span filter = filter_of(s, m, &code, out);
     if (!filter.at)
         suback(m, code == MQTTSN_INVALID_TOPIC_ID ? m->topic_id : 0, code, out);
-    else if (m->qos > 2 || !may_subscribe(s, filter)) /* SN-SUB-6 */
+    else if (m->qos > 2 || !may_subscribe(s, filter) || /* SN-SUB-6 */
+             session_banned(s, MQTTSN_SUBSCRIBE, filter_digest(filter), now))
         suback(m, 0, MQTTSN_NOT_SUPPORTED, out);
+    else if (subscribe_repeated(s, m, filter, now, out))
+        return;
     else if (!subscribe_open(s, m, filter, now, out))
         suback(m, 0, MQTTSN_CONGESTION, out);
 }
@@ -154,7 +195,7 @@ void unsubscribe_ask(struct session *s, const struct mqttsn_message *m, msec now
 static void suback_forward(struct session *s, const struct exchange *e, uint8_t code,
                            struct actions *out)
 {
-    bool refused = code == MQTT_REFUSED;
+    bool refused = (code & MQTT_REFUSED) != 0;
     struct topic *t = refused ? NULL : registry_find_id(&s->topics.normal, e->topic_id);
     if (t)
         t->standing = TOPIC_CONFIRMED;
@@ -167,12 +208,16 @@ static void suback_forward(struct session *s, const struct exchange *e, uint8_t 
 }
 
 static void suback_arrived(struct session *s, const struct mqtt_packet *p, struct exchange *e,
-                           struct actions *out)
+                           msec now, struct actions *out)
 {
     struct subscription *sub = subscriptions_by_packet_id(&s->subscriptions, p->packet_id);
     if (e)
         suback_forward(s, e, p->code, out);
-    if (sub && p->code == MQTT_REFUSED) {
+    if (sub && p->code == MQTT_CLOSED_OVER) {
+        session_ban(s, MQTTSN_SUBSCRIBE, filter_digest(sub->filter), now);
+        actions_drop(out, DROP_CLOSED_OVER);
+    }
+    if (sub && (p->code & MQTT_REFUSED)) {
         subscriptions_remove(&s->subscriptions, sub);
     } else if (sub) {
         sub->standing = SUBSCRIPTION_GRANTED;
@@ -184,15 +229,30 @@ void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now
 {
     struct exchange *e = inflight_by_packet_id(&s->inflight, p->packet_id);
     if (p->type == MQTT_SUBACK)
-        suback_arrived(s, p, e, out);
+        suback_arrived(s, p, e, now, out);
     else if (e)
         unsuback(e->message_id, out);
+    bool granted = p->type == MQTT_SUBACK && (p->code & MQTT_REFUSED) == 0;
     if (e)
-        inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+        inflight_step(&s->inflight, e, granted ? EXCHANGE_ANSWERED : EXCHANGE_FREE, now);
     if (subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE))
         subscribe_again(s, now, out);
     else if (s->state == SESSION_CONNECTING)
         connect_accept(s, now, out);
+    deliver_next(s, now, out); /* what waited for the SUBACK */
+}
+
+bool subscribe_pending(struct session *s, struct span topic)
+{
+    for (size_t i = 0; i < EXCHANGES; i++) {
+        const struct exchange *e = &s->inflight.list[i];
+        const struct subscription *sub =
+            e->phase == EXCHANGE_SUBACK ? subscriptions_by_packet_id(&s->subscriptions, e->packet_id)
+                                        : NULL;
+        if (sub && topic_matches(sub->filter, topic))
+            return true;
+    }
+    return false;
 }
 
 /* The next filter that the broker forgot. */

@@ -97,6 +97,11 @@ enum sleepq_error sleepq_push(struct sleepq *q, const struct mqtt_packet *p, mse
     return SLEEPQ_OK;
 }
 
+const struct queued *sleepq_first(const struct sleepq *q)
+{
+    return STAILQ_FIRST(&q->list);
+}
+
 struct queued *sleepq_pop(struct sleepq *q)
 {
     struct queued *one = STAILQ_FIRST(&q->list);

@@ -48,5 +48,8 @@ void sleepq_init(struct sleepq *q);
 MUST_CHECK enum sleepq_error sleepq_push(struct sleepq *q, const struct mqtt_packet *p, msec now,
                                          const struct sleepq_limits *limits, uint32_t *dropped);
 
+/* The first one, still in the queue; NULL when empty. */
+const struct queued *sleepq_first(const struct sleepq *q);
+
 /* The first one, now the caller's to free(); NULL when empty. */
 struct queued *sleepq_pop(struct sleepq *q);

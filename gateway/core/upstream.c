@@ -26,9 +26,40 @@ void upstream_clear(struct upstream *u)
     u->hits = (struct hits){ 0 };
 }
 
-bool upstream_ready(const struct upstream *u)
+bool upstream_online(const struct upstream *u)
 {
-    return u->mqtt.state == MQTT_CLIENT_ONLINE && u->waiting + u->mqtt.out.len < WAITING_MAX;
+    return u->mqtt.state == MQTT_CLIENT_ONLINE;
+}
+
+static bool above(size_t load, size_t limit, unsigned percent)
+{
+    return (uint64_t)load * 100 >= (uint64_t)limit * percent;
+}
+
+/* Nobody gains from a gateway that says "congestion" and "accepted" in turn, so it waits until there is room. */
+static bool is_congested(struct upstream *u)
+{
+    enum { HIGH = 90, LOW = 70 };
+    unsigned mark = u->congested ? LOW : HIGH;
+    u->congested = above(u->waiting + u->mqtt.out.len, WAITING_MAX, mark) ||
+                   (u->flight_limit > 0 && above(u->mqtt.flights.bytes, u->flight_limit, mark));
+    return u->congested;
+}
+
+bool upstream_ready(struct upstream *u)
+{
+    return upstream_online(u) && !is_congested(u);
+}
+
+void upstream_blame(struct upstream *u, msec now)
+{
+    struct mqtt_packet p;
+    void *owner = NULL;
+    if (!mqtt_client_blame(&u->mqtt, now, &p, &owner))
+        return;
+    u->closed_over++;
+    if (owner)
+        u->strategy->answer(u, owner, &p, now);
 }
 
 bool upstream_takes(const struct upstream *u, struct span topic)

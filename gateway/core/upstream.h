@@ -51,19 +51,29 @@ struct upstream {
     struct upstream_lacks lacks;
     size_t flight_limit; /* octets of unanswered requests kept for sending again */
     bool redial; /* transparent: the broker holds messages that it sends again only on a new connection */
-    size_t waiting; /* octets handed to the transport and not sent yet; set by the shell */
+    msec offline_since; /* when a connection that was accepted broke; set by the shell */
+    bool congested;     /* it was full, and is not empty enough yet (SN-CNG-4) */
+    size_t waiting;     /* octets handed to the transport and not sent yet; set by the shell */
     struct hits hits;
     struct buffer scratch;   /* a topic with its prefix */
     uint64_t retain_cleared; /* messages to the broker, and ... */
     uint64_t no_receiver, outside_prefix,
-        held_too_long; /* ... messages from it, for the shell to count */
+        held_too_long, /* ... messages from the broker, for the shell to count */
+        closed_over;   /* requests given up, because the broker closes the connection over them */
 };
 
 void upstream_init(struct upstream *u, const struct strategy *strategy);
 void upstream_clear(struct upstream *u);
 
-/* Can it take a QoS 0 message now? */
-bool upstream_ready(const struct upstream *u);
+/* Can it take a QoS 0 message now? Full at 90 % of a limit, it takes no more until 70 % (SN-CNG-4). */
+bool upstream_ready(struct upstream *u);
+
+/* Is the broker there? */
+bool upstream_online(const struct upstream *u);
+
+/* The broker closed the connection, call it before the client is told that it is lost: a request that it closes over
+ * every time is answered "refused" to whoever made it, so that it does not close for ever (SN-BRK-7). */
+void upstream_blame(struct upstream *u, msec now);
 
 /* Is the topic still one, with its prefix before it? */
 bool upstream_takes(const struct upstream *u, struct span topic);

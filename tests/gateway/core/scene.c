@@ -301,6 +301,14 @@ static struct scene_client *first_due(struct scene *s, msec end)
     return due;
 }
 
+void scene_tick(struct scene *s, struct scene_client *c)
+{
+    s->actions.count = 0;
+    session_tick(&c->session, s->now, &s->actions);
+    perform(s, c);
+    scene_settle(s);
+}
+
 void time_passes(struct scene *s, msec ms)
 {
     msec end = s->now + ms;
@@ -311,10 +319,7 @@ void time_passes(struct scene *s, msec ms)
         if (ticks > TICKS_MAX)
             fail_msg("the deadline of %s stays due", c->name);
         s->now = at;
-        s->actions.count = 0;
-        session_tick(&c->session, s->now, &s->actions);
-        perform(s, c);
-        scene_settle(s);
+        scene_tick(s, c);
     }
     s->now = end;
 }

@@ -74,13 +74,24 @@ void broker_lacks(struct scene *s, struct upstream_lacks lacks)
         aggregate_upstream(s->shared)->lacks = lacks;
 }
 
+static void breaks(struct scene *s, struct upstream *u)
+{
+    upstream_blame(u, s->now);
+    mqtt_client_lost(&u->mqtt);
+    u->offline_since = s->now;
+}
+
 void broker_goes_away(struct scene *s)
 {
     if (s->shared)
-        mqtt_client_lost(&aggregate_upstream(s->shared)->mqtt);
+        breaks(s, aggregate_upstream(s->shared));
     for (size_t i = 0; i < s->client_count; i++)
         if (s->clients[i].dialled)
-            mqtt_client_lost(&s->clients[i].own.mqtt);
+            breaks(s, &s->clients[i].own);
+    scene_settle(s);
+    for (size_t i = 0; i < s->client_count; i++)
+        if (s->clients[i].here)
+            scene_tick(s, &s->clients[i]);
 }
 
 static void own_returns(struct scene *s, size_t i, bool session_present)

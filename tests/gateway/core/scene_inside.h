@@ -5,6 +5,7 @@
 
 struct scene_client *scene_find(struct scene *s, const char *who); /* NULL: it has no session */
 void scene_settle(struct scene *s);
+void scene_tick(struct scene *s, struct scene_client *c);
 void scene_dial(struct scene *s, struct scene_client *c);
 void scene_drain(struct scene *s, struct upstream *u, const char *who);
 void scene_drop(struct scene *s, enum drop why, size_t times);
