@@ -166,7 +166,7 @@ struct config {
     struct config_client *clients; /* first match wins */
     size_t client_count;
     struct config_client default_client; /* for an id that no row matches */
-    bool qos_minus_one;
+    bool qos_minus_one, qos_m1_retain, qos_m1_long_topic;
     struct config_limits limits;
     struct {
         const char *listen, *token_file;

@@ -180,6 +180,11 @@ static const struct option table[] = {
 
     { "qos_minus_one", OPTION_FLAG, ROOT(qos_minus_one), .preset = "false",
       .help = "accept PUBLISH with QoS -1 (no connection needed)" },
+    { "qos_m1_retain", OPTION_FLAG, ROOT(qos_m1_retain), .preset = "false",
+      .help = "leave the retain flag of QoS -1 messages as it is, else it is cleared" },
+    { "qos_m1_long_topic", OPTION_FLAG, ROOT(qos_m1_long_topic), .preset = "false",
+      .help = "QoS -1 with topic id type 0: the id is the length of a topic name before the data, as some client "
+              "libraries send it" },
 
     { "limits.clients", OPTION_COUNT, ROOT(limits.clients), RANGE(1, 1000000), .preset = "10000",
       .help = "sessions" },

@@ -73,6 +73,7 @@ struct adopted *adopted_new(const struct config *c)
         return NULL;
     a->config = c;
     a->limits = limits_of(&c->limits);
+    a->limits.minus_one = (struct minus_one){ c->qos_m1_retain, c->qos_m1_long_topic };
     a->fallback = access_of(&c->default_client);
     for (size_t i = 0; i < c->client_count; i++)
         a->rows[i] = access_of(&c->clients[i]);

@@ -37,7 +37,8 @@ static void publish_minus_one(struct gateway *g, const struct address *from,
         why = DROP_QOS_MINUS_ONE_OFF;
     else if (!rates_take(&g->guard.minus_one, gateway_source(g, from), now))
         why = DROP_QOS_MINUS_ONE_RATE;
-    else if (!sessionless_publish(g->common.predefined, m, two, &p))
+    else if (!sessionless_publish(g->common.predefined, &g->limits.minus_one, m, two, &p) ||
+             !upstream_takes(u, p.topic))
         why = DROP_QOS_MINUS_ONE_TOPIC;
     else if (!upstream_ready(u))
         why = DROP_BROKER_AWAY;

@@ -24,6 +24,12 @@ struct access {
     struct access_filters publish, subscribe;
 };
 
+/* What PUBLISH with QoS -1 may do, from whomever it comes (SN-M1-4, -5). */
+struct minus_one {
+    bool retain;
+    bool long_topic; /* with topic id type 0 the topic id is the length of a name that stands before the data */
+};
+
 /* Limits of a session; one object for all, owned by the shell, which may change it (reload). */
 struct limits {
     unsigned retry_factor; /* percent; each retransmission waits so much of the one before, at most a minute */
@@ -31,6 +37,7 @@ struct limits {
     uint32_t topics, subscriptions, queue_messages, retry_count, inflight_in, max_client_id;
     size_t queue_bytes, uplink_bytes;
     msec queue_ttl, retry, wait, connect_timeout, max_idle, session_expiry, qos2_expiry;
+    struct minus_one minus_one;
 };
 
 /* May this CONNECT be served at all? MQTTSN_ACCEPTED, or the code for CONNACK (SN-CONN-4, -5, -6). Needs no session. */

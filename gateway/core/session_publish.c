@@ -4,6 +4,7 @@
  * What the client repeats meanwhile finds its exchange open and is not published twice. What cannot be taken now is
  * answered "congestion", and the client keeps its sample. */
 #include "gateway/core/session_rules.h"
+#include "gateway/core/sessionless.h"
 
 #include "mqtt/topic.h"
 
@@ -64,6 +65,13 @@ static void refuse(struct session *s, const struct mqttsn_message *m, enum drop 
     answer(m, MQTTSN_PUBACK, code, out);
 }
 
+/* May the client publish there, and is it still a topic with its prefix (SN-PUB-14)? */
+static bool usable(const struct session *s, struct span topic)
+{
+    return (!s->upstream || upstream_takes(s->upstream, topic)) &&
+           access_publish(s->access, s->client_id, topic);
+}
+
 /* The topic that a PUBLISH names. When there is none, or the client may not use it, *why says so. */
 static struct span publish_topic(struct session *s, const struct mqttsn_message *m, enum drop *why,
                                  struct actions *out)
@@ -80,12 +88,17 @@ static struct span publish_topic(struct session *s, const struct mqttsn_message 
         if (m->topic_id_type == MQTTSN_SHORT && session_short_valid(m->topic_id, out))
             name = session_short_name(m->topic_id, out);
     }
-    bool fits = !s->upstream || upstream_takes(s->upstream, name); /* SN-PUB-14 */
-    if (name.at && !(fits && access_publish(s->access, s->client_id, name))) {
+    if (name.at && !usable(s, name)) {
         *why = DROP_FORBIDDEN;
         name = (struct span){ 0 };
     }
     return name;
+}
+
+/* SN-M1-4 */
+static bool may_retain(const struct session *s, const struct mqttsn_message *m)
+{
+    return m->qos != MQTTSN_QOS_MINUS_ONE || s->common->limits->minus_one.retain;
 }
 
 static void publish_unacknowledged(struct session *s, const struct mqttsn_message *m,
@@ -95,10 +108,10 @@ static void publish_unacknowledged(struct session *s, const struct mqttsn_messag
         refuse(s, m, DROP_BROKER_AWAY, now, out);
         return;
     }
-    bool retain = m->retain && m->qos != MQTTSN_QOS_MINUS_ONE; /* SN-M1-4 */
-    actions_upstream(
-        out, &(struct mqtt_packet){
-                 .type = MQTT_PUBLISH, .retain = retain, .topic = topic, .payload = m->tail });
+    actions_upstream(out, &(struct mqtt_packet){ .type = MQTT_PUBLISH,
+                                                 .retain = m->retain && may_retain(s, m),
+                                                 .topic = topic,
+                                                 .payload = m->tail });
 }
 
 /* The client lost its state and begins anew with an old number. The broker's half is brought to its end all the same:
@@ -175,12 +188,26 @@ static bool names_nothing(const struct mqttsn_message *m, struct actions *out)
            (m->topic_id_type == MQTTSN_SHORT && !session_short_valid(m->topic_id, out));
 }
 
+/* QoS -1 with an id that would have to be registered (SN-M1-2), or with a name before the data (SN-M1-5). */
+static void publish_by_name(struct session *s, const struct mqttsn_message *m, msec now,
+                            struct actions *out)
+{
+    struct mqttsn_message data = *m;
+    struct span topic;
+    if (!s->common->limits->minus_one.long_topic || !sessionless_split(m, &topic, &data.tail))
+        actions_drop(out, DROP_QOS_MINUS_ONE_TOPIC);
+    else if (!usable(s, topic))
+        actions_drop(out, DROP_FORBIDDEN);
+    else
+        publish_unacknowledged(s, &data, topic, now, out);
+}
+
 void publish_accept(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
 {
     enum drop why = DROP_INVALID_TOPIC;
     bool acknowledged = m->qos == 1 || m->qos == 2;
-    if (m->qos == MQTTSN_QOS_MINUS_ONE && m->topic_id_type == MQTTSN_NORMAL) { /* SN-M1-2 */
-        actions_drop(out, DROP_QOS_MINUS_ONE_TOPIC);
+    if (m->qos == MQTTSN_QOS_MINUS_ONE && m->topic_id_type == MQTTSN_NORMAL) {
+        publish_by_name(s, m, now, out);
         return;
     }
     if (acknowledged && m->message_id == 0) { /* SN-PUB-10 */

@@ -27,20 +27,40 @@ bool sessionless_wants_answer(const struct mqttsn_message *m)
     }
 }
 
-bool sessionless_publish(const struct predefined *p, const struct mqttsn_message *m, uint8_t two[2],
-                         struct mqtt_packet *out)
+bool sessionless_split(const struct mqttsn_message *m, struct span *topic, struct span *payload)
 {
-    struct span topic = { 0 };
-    if (m->topic_id_type == MQTTSN_PREDEFINED) {
-        const char *name = predefined_find(p, "", m->topic_id);
-        if (name && !strstr(name, "{client}")) /* nobody can say whose topic that would be */
-            topic = span_text(name);
-    } else if (m->topic_id_type == MQTTSN_SHORT) {
-        two[0] = (uint8_t)(m->topic_id >> 8);
-        two[1] = (uint8_t)m->topic_id;
-        if (topic_name_valid(span_of(two, 2)) && topic_portable(span_of(two, 2)))
-            topic = span_of(two, 2);
-    }
-    *out = (struct mqtt_packet){ .type = MQTT_PUBLISH, .topic = topic, .payload = m->tail };
-    return topic.at != NULL;
+    struct reader r = reader_of(m->tail);
+    *topic = read_span(&r, m->topic_id);
+    *payload = read_rest(&r);
+    return !r.failed && topic_name_valid(*topic) && topic_portable(*topic);
+}
+
+/* Nobody can say whose topic one with {client} would be. */
+static struct span common_name(const struct predefined *p, uint16_t id)
+{
+    const char *name = predefined_find(p, "", id);
+    return name && !strstr(name, "{client}") ? span_text(name) : (struct span){ 0 };
+}
+
+static struct span short_name(uint16_t id, uint8_t two[2])
+{
+    struct span name = span_of(two, 2);
+    two[0] = (uint8_t)(id >> 8);
+    two[1] = (uint8_t)id;
+    return topic_name_valid(name) && topic_portable(name) ? name : (struct span){ 0 };
+}
+
+bool sessionless_publish(const struct predefined *p, const struct minus_one *may,
+                         const struct mqttsn_message *m, uint8_t two[2], struct mqtt_packet *out)
+{
+    *out = (struct mqtt_packet){ .type = MQTT_PUBLISH,
+                                 .retain = m->retain && may->retain,
+                                 .payload = m->tail };
+    if (m->topic_id_type == MQTTSN_PREDEFINED)
+        out->topic = common_name(p, m->topic_id);
+    else if (m->topic_id_type == MQTTSN_SHORT)
+        out->topic = short_name(m->topic_id, two);
+    else if (m->topic_id_type == MQTTSN_NORMAL && may->long_topic)
+        return sessionless_split(m, &out->topic, &out->payload);
+    return out->topic.at != NULL;
 }

@@ -148,6 +148,8 @@ static const char everything[] =
     "    awake_max: 0\n"
     "  - {match: \"*\", allow: false, publish: []}\n"
     "qos_minus_one: true\n"
+    "qos_m1_retain: true\n"
+    "qos_m1_long_topic: true\n"
     "limits:\n"
     "  sleep_queue: {messages: 5, bytes: \"2048B\", ttl: \"90m\"}\n"
     "  uplink_queue: {bytes: \"1GiB\"}\n"
@@ -193,7 +195,7 @@ static inline void these_are_the_defaults(const struct config *c)
     assert_true(c->broker.retain);
     assert_int_equal(c->topic_count, 0);
     assert_int_equal(c->client_count, 0);
-    assert_false(c->qos_minus_one);
+    assert_false(c->qos_minus_one || c->qos_m1_retain || c->qos_m1_long_topic);
     assert_string_equal(c->admin.listen, "127.0.0.1:9883");
     assert_int_equal(c->log.level, LEVEL_INFO);
     assert_false(c->log.json);

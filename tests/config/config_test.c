@@ -115,7 +115,8 @@ static void clients_and_limits_are_read(void **state)
     assert_int_equal(c->limits.sleep_queue.bytes, 2048);
     assert_int_equal(c->limits.sleep_queue.ttl_ms, 5400000);
     assert_int_equal(c->limits.retry.interval_ms, 1500);
-    assert_true(c->qos_minus_one && c->log.json && c->log.level == LEVEL_TRACE);
+    assert_true(c->qos_minus_one && c->qos_m1_retain && c->qos_m1_long_topic);
+    assert_true(c->log.json && c->log.level == LEVEL_TRACE);
     config_free(c);
 }
 

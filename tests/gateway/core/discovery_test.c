@@ -129,22 +129,64 @@ static void qos_minus_one_needs_a_common_predefined_id_or_a_short_name(void **st
                                 .topic_id = 1,
                                 .tail = TEXT("22") };
     struct mqtt_packet p;
+    static const struct minus_one no;
     uint8_t two[2];
     (void)state;
-    assert_true(sessionless_publish(t, &m, two, &p));
+    assert_true(sessionless_publish(t, &no, &m, two, &p));
     assert_true(p.type == MQTT_PUBLISH && p.qos == 0 && !p.retain);
     assert_true(span_equal(p.topic, TEXT("all/1")) && span_equal(p.payload, TEXT("22")));
     for (m.topic_id = 2; m.topic_id <= 9; m.topic_id++)
-        assert_false(sessionless_publish(t, &m, two, &p));
+        assert_false(sessionless_publish(t, &no, &m, two, &p));
     m.topic_id_type = MQTTSN_SHORT;
     m.topic_id = 0x7474;
-    assert_true(sessionless_publish(t, &m, two, &p));
+    assert_true(sessionless_publish(t, &no, &m, two, &p));
     assert_true(span_equal(p.topic, TEXT("tt")));
     m.topic_id = 0x742b;
-    assert_false(sessionless_publish(t, &m, two, &p));
+    assert_false(sessionless_publish(t, &no, &m, two, &p));
     m.topic_id_type = MQTTSN_NORMAL;
-    assert_false(sessionless_publish(t, &m, two, &p));
+    assert_false(sessionless_publish(t, &no, &m, two, &p));
     predefined_release(t);
+}
+
+static void qos_minus_one_may_retain_where_it_is_allowed(void **state) /* SN-M1-4 */
+{
+    static const struct minus_one retain = { .retain = true };
+    struct mqttsn_message m = {
+        .type = MQTTSN_PUBLISH, .qos = 3, .topic_id_type = MQTTSN_SHORT, .topic_id = 0x7474
+    };
+    struct mqtt_packet p;
+    uint8_t two[2];
+    (void)state;
+    assert_true(sessionless_publish(NULL, &retain, &m, two, &p) && !p.retain);
+    m.retain = true;
+    assert_true(sessionless_publish(NULL, &retain, &m, two, &p) && p.retain);
+}
+
+static void qos_minus_one_may_name_its_topic_where_it_is_allowed(void **state) /* SN-M1-5 */
+{
+    static const struct minus_one no, names = { .long_topic = true };
+    static const struct {
+        uint16_t len;
+        const char *tail, *topic, *payload; /* NULL: refused */
+    } rows[] = {
+        { 7, "top/lon42", "top/lon", "42" }, /* P034 */
+        { 9, "top/lon42", "top/lon42", "" }, { 10, "top/lon42", NULL, NULL },
+        { 0, "top/lon42", NULL, NULL },      { 3, "a/#1", NULL, NULL },
+        { 2, "\xc3(1", NULL, NULL },
+    };
+    struct mqtt_packet p;
+    uint8_t two[2];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct mqttsn_message m = {
+            .type = MQTTSN_PUBLISH, .qos = 3, .topic_id = rows[i].len, .tail = TEXT(rows[i].tail)
+        };
+        assert_int_equal(sessionless_publish(NULL, &names, &m, two, &p), rows[i].topic != NULL);
+        if (rows[i].topic)
+            assert_true(span_equal(p.topic, TEXT(rows[i].topic)) &&
+                        span_equal(p.payload, TEXT(rows[i].payload)));
+        assert_false(sessionless_publish(NULL, &no, &m, two, &p));
+    }
 }
 
 int main(void)
@@ -159,6 +201,8 @@ int main(void)
         cmocka_unit_test(requests_deserve_an_answer_and_answers_do_not),
         cmocka_unit_test(a_stranger_is_answered_once_a_second_and_all_together_have_a_limit),
         cmocka_unit_test(qos_minus_one_needs_a_common_predefined_id_or_a_short_name),
+        cmocka_unit_test(qos_minus_one_may_retain_where_it_is_allowed),
+        cmocka_unit_test(qos_minus_one_may_name_its_topic_where_it_is_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
