@@ -14,7 +14,8 @@ enum mqttsn_return_code access_admit(const struct access *a, const struct limits
                                      const struct mqttsn_message *m)
 {
     size_t longest = a->strict_client_id ? CLIENT_ID_1_2_MAX : l->max_client_id;
-    bool good_id = m->tail.len > 0 && m->tail.len <= longest && utf8_valid(m->tail);
+    bool good_id = m->tail.len > 0 && m->tail.len <= longest && utf8_valid(m->tail) &&
+                   topic_portable(m->tail); /* brokers close the connection over control characters */
     bool good = m->protocol_id == MQTTSN_PROTOCOL_ID && good_id && a->allow &&
                 !(m->duration == 0 && a->reject_zero_keepalive);
     return good ? MQTTSN_ACCEPTED : MQTTSN_NOT_SUPPORTED;

@@ -90,6 +90,11 @@ void puback_take(struct session *s, const struct mqttsn_message *m, msec now, st
         topic_unknown(s, m, now, out);
         return;
     }
+    bool about_qos_0 = m->message_id == 0 && s->delivery.phase == DELIVERY_IDLE;
+    if (m->return_code == MQTTSN_CONGESTION && about_qos_0) { /* what it answers is gone (SN-DLV-10) */
+        delivery_pause(s, now, out);
+        return;
+    }
     if (!answers(s, m) || !published) {
         actions_drop(out, DROP_UNEXPECTED);
         return;
@@ -193,12 +198,16 @@ void deliver_clock(struct session *s, msec now)
 void deliver_retry(struct session *s, msec now, struct actions *out)
 {
     struct delivery *d = &s->delivery;
-    if (!d->message || now < d->retry_at)
+    if (now < d->retry_at)
         return;
     if (d->phase == DELIVERY_PAUSED) {
         d->phase = DELIVERY_IDLE;
-        delivery_begin(s, now, out);
+        d->retry_at = MSEC_NEVER;
+        if (d->message)
+            delivery_begin(s, now, out);
         deliver_next(s, now, out);
+    } else if (!d->message) {
+        return;
     } else if (s->unsent > 0) { /* it did not even leave yet: nothing to repeat (session_sent) */
         d->retry_at = now + s->common->limits->retry;
     } else if (d->tries >= s->common->limits->retry_count || s->unproven) {

@@ -190,6 +190,20 @@ static void a_subscribe_repeated_after_suback_is_answered_again_without_the_brok
     client_receives(*scene, "m1", M(SUBACK, .qos = 1, .topic_id = 3, .message_id = 90));
 }
 
+static void congestion_at_qos_0_pauses_too(void **scene) /* SN-DLV-10 */
+{
+    client_connects(*scene, "m1", true);
+    client_subscribes(*scene, "m1", "lamp/1", 0);
+    session_of(*scene, "m1")->keep_alive_s = 0;
+    broker_publishes(*scene, "lamp/1", "1", 0, 0);
+    client_receives(*scene, "m1", M(PUBLISH, .topic_id = 3, .tail = TEXT("1")));
+    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .return_code = MQTTSN_CONGESTION));
+    broker_publishes(*scene, "lamp/1", "2", 0, 0);
+    nothing_is_sent(*scene);
+    time_passes(*scene, 300 * SECOND);
+    client_receives(*scene, "m1", M(PUBLISH, .topic_id = 3, .tail = TEXT("2")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +215,7 @@ int main(void)
         IN_BOTH(a_gateway_that_was_full_takes_more_only_when_there_is_room_again),
         IN_BOTH(a_short_sleep_is_not_over_while_the_client_is_awake),
         IN_BOTH(the_time_between_retransmissions_grows_if_so_set),
+        IN_BOTH(congestion_at_qos_0_pauses_too),
         IN_AGGREGATE(a_repeated_will_message_gets_its_connack_again),
         IN_AGGREGATE(a_repeated_empty_will_topic_gets_its_connack_again),
         IN_BOTH(a_subscribe_repeated_after_suback_is_answered_again_without_the_broker),
