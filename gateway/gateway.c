@@ -136,7 +136,7 @@ static size_t encode(struct gateway *g, const struct address *to, const struct m
 {
     struct writer w = writer_of(g->frame, sizeof g->frame);
     struct span node = span_of(to->bytes + to->len, to->node_len);
-    enum mqttsn_error e = to->node_len > 0 ? encapsulation_wrap(0, node, &w) : MQTTSN_OK;
+    enum mqttsn_error e = to->node_len > 0 ? encapsulation_wrap(m->radius, node, &w) : MQTTSN_OK;
     if (e == MQTTSN_OK && mqttsn_encode(m, &w) == MQTTSN_OK)
         return sizeof g->frame - w.left;
     gateway_drop(g, DROP_TOO_LARGE, gateway_who(g, to));

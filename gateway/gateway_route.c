@@ -220,11 +220,13 @@ static void inform_all(struct gateway *g, struct station *st, uint8_t radius, ms
         st->radio->driver->broadcast(st->radio, radius, span_of(g->frame, sizeof g->frame - w.left));
 }
 
-static void inform_one(struct gateway *g, const struct address *to, msec now)
+/* A forwarder broadcasts it as far as was asked (SN-FWD-6, -8). */
+static void inform_one(struct gateway *g, const struct address *to, uint8_t radius, msec now)
 {
     struct mqttsn_message info;
     if (!discovery_inform(&g->stations[to->radio].discovery, gateway_reaches_broker(g), &info))
         return;
+    info.radius = radius;
     uint32_t source = peers_hash(g->peers, to) + 1; /* counted apart from other answers to it */
     if (rates_take(&g->guard.answers, source, now))
         gateway_answer(g, to, &g->stranger, &info);
@@ -244,7 +246,7 @@ static void route_search(struct gateway *g, const struct address *from,
     if (all)
         inform_all(g, st, m->radius, now);
     if (!all || how == GWINFO_BOTH)
-        inform_one(g, from, now);
+        inform_one(g, from, m->radius, now);
 }
 
 static void route_advertise(struct gateway *g, const struct address *from,

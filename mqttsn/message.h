@@ -65,7 +65,8 @@ struct mqttsn_message {
     uint8_t qos; /* 0..2, or MQTTSN_QOS_MINUS_ONE */
     uint8_t topic_id_type;
     uint8_t flags; /* the octet as received; the encoder ignores it */
-    uint8_t gateway_id, radius, protocol_id, return_code;
+    uint8_t gateway_id, protocol_id, return_code;
+    uint8_t radius; /* of SEARCHGW; of GWINFO for the layer below, where there is one to be told */
     uint16_t duration; /* seconds */
     uint16_t topic_id; /* also the id or short name at the end of SUBSCRIBE and UNSUBSCRIBE of type 1, 2 and 3 */
     uint16_t message_id;

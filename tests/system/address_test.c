@@ -163,6 +163,25 @@ static void a_search_through_a_forwarder_is_answered_through_it(struct scene *s)
     assert_int_equal(m.tail.len, 0);
 }
 
+static void a_forwarder_is_told_how_far_gwinfo_is_to_go(struct scene *s) /* SN-FWD-6, -8 */
+{
+    static const struct {
+        const char *node;
+        uint8_t asked, told; /* 3 is the most that the header holds */
+    } rows[] = { { "A0", 0, 0 }, { "A1", 1, 1 }, { "A3", 3, 3 }, { "A9", 9, 3 } };
+    struct gateway *g = start_with(s, WITH_FORWARDERS, NULL);
+    struct node *n = node_open(g);
+    gateway_logs(g, "broker: connected to ");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        n->behind = rows[i].node;
+        node_sends(n, (struct mqttsn_message){ .type = MQTTSN_SEARCHGW, .radius = rows[i].asked });
+        node_expects(n, MQTTSN_GWINFO);
+        assert_int_equal(n->radius, rows[i].told);
+    }
+    node_connects(n, "m1"); /* what is for one node is not spread */
+    assert_int_equal(n->radius, 0);
+}
+
 static void nodes_behind_one_forwarder_are_lost_one_by_one(struct scene *s) /* SN-FWD-9 */
 {
     struct gateway *g = start_with(s, WITH_FORWARDERS, NULL);
@@ -229,6 +248,7 @@ int main(void)
         SCENE(a_node_behind_another_forwarder_is_refused_by_default),
         SCENE(malformed_and_nested_encapsulation_is_dropped),
         SCENE(a_search_through_a_forwarder_is_answered_through_it),
+        SCENE(a_forwarder_is_told_how_far_gwinfo_is_to_go),
         SCENE_IN_BOTH(nodes_behind_one_forwarder_are_lost_one_by_one),
         SCENE(gwinfo_of_somebody_else_changes_nothing),
         SCENE(another_gateway_with_our_id_is_said),

@@ -98,6 +98,7 @@ static struct span hear(struct node *n, int patience_ms)
     assert_true(encapsulation_is(frame));
     assert_int_equal(encapsulation_peel(frame, &e), MQTTSN_OK);
     assert_true(span_equal(e.node, span_text(n->behind)));
+    n->radius = e.radius;
     return e.message;
 }
 
