@@ -29,7 +29,8 @@ struct sim_line {
     struct event *readable, *writable, *door, *timer;
     struct sim_outbox out;
     struct sim_pace in;
-    bool busy; /* a piece is under way */
+    uint64_t heard_at; /* while the stick hears something: when that had passed */
+    bool busy;         /* a piece is under way */
     size_t piece_len;
     uint8_t piece[PIECE_MAX];
 };
@@ -222,10 +223,14 @@ static bool take_piece(struct sim_line *l, bool on, uint64_t now)
     return true;
 }
 
+/* The stick hears it when its last bit has passed, not when our timer came to it: what it answers begins then. Else a
+ * protocol of questions and answers would be slowed down by us and not by the line. */
 static void hand_on(struct sim_line *l)
 {
     l->busy = false;
+    l->heard_at = l->in.octet_ns > 0 ? pace_due(&l->in, 0) : 0;
     l->events.heard(l->events.context, span_of(l->piece, l->piece_len));
+    l->heard_at = 0;
 }
 
 static void hear(struct sim_line *l, uint64_t now)
@@ -289,7 +294,7 @@ void sim_line_write(struct sim_line *l, struct span frame, enum sim_way way)
     if (l->fd < 0 || !l->host)
         return;
     uint64_t now = sim_clock_ns();
-    sim_outbox_add(&l->out, frame, way, now);
+    sim_outbox_add(&l->out, frame, way, l->heard_at > 0 ? l->heard_at : now);
     l->congested = l->congested || sim_line_congested(l);
     arm(l, now);
 }
