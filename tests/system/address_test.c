@@ -74,6 +74,24 @@ static void a_sleeper_that_may_not_move_wakes_only_where_it_was(struct scene *s)
     pings(n, "m1", MQTTSN_PINGRESP);
 }
 
+static void a_sleeper_may_wake_at_a_new_address_and_port(struct scene *s) /* SN-SLP-18, SN-NET-2, -3 */
+{
+    struct gateway *g = start_with(s, TWO_RADIOS, NULL);
+    struct node *old = node_open(g);
+    struct node *new = node_open_to(g, "127.0.0.2", gateway_radio_port(g, "far"));
+    node_connects(old, "m1");
+    uint16_t id = node_subscribes(old, "lamp/1", 1);
+    node_falls_asleep(old, 300);
+    peer_publishes(peer_open(s, "world"), "lamp/1", 1, "on");
+    node_hears_nothing(old);
+    node_sends(new, (struct mqttsn_message){ .type = MQTTSN_PINGREQ, .tail = span_text("m1") });
+    assert_int_equal(node_is_told_topic(new, "lamp/1"), id); /* so it shows that it hears us */
+    node_receives_and_acks(new, "on");
+    node_expects(new, MQTTSN_PINGRESP);
+    pings(old, "", MQTTSN_DISCONNECT); /* there nobody lives any more */
+    pings(new, "", MQTTSN_PINGRESP);
+}
+
 static void an_active_client_is_not_moved_by_pingreq(struct scene *s) /* SN-PING-5, SN-NET-2 */
 {
     struct gateway *g = gateway_start_with_broker(s, (struct settings){ 0 });
@@ -121,6 +139,25 @@ static void a_node_may_move_to_another_forwarder_where_any_may(struct scene *s) 
     peer_publishes(world, "lamp/1", 1, "on");
     assert_int_equal(node_is_told_topic(second, "lamp/1"), id);
     node_receives_and_acks(second, "on");
+    node_hears_nothing(first);
+}
+
+static void a_sleeper_may_wake_behind_another_forwarder(struct scene *s) /* SN-FWD-3, SN-SLP-18 */
+{
+    struct gateway *g = start_with(s, WITH_FORWARDERS, NULL);
+    struct node *first = node_open(g);
+    struct node *second = node_open(g);
+    first->behind = "A1";
+    second->behind = "B22"; /* with another wireless id too */
+    node_connects(first, "m1");
+    uint16_t id = node_subscribes(first, "lamp/1", 1);
+    node_falls_asleep(first, 300);
+    peer_publishes(peer_open(s, "world"), "lamp/1", 1, "on");
+    node_hears_nothing(first);
+    node_sends(second, (struct mqttsn_message){ .type = MQTTSN_PINGREQ, .tail = span_text("m1") });
+    assert_int_equal(node_is_told_topic(second, "lamp/1"), id);
+    node_receives_and_acks(second, "on");
+    node_expects(second, MQTTSN_PINGRESP);
     node_hears_nothing(first);
 }
 
@@ -242,9 +279,11 @@ int main(void)
         SCENE(another_host_does_not_take_an_active_session),
         SCENE(another_host_takes_it_where_any_may),
         SCENE_IN_BOTH(a_sleeper_that_may_not_move_wakes_only_where_it_was),
+        SCENE_IN_BOTH(a_sleeper_may_wake_at_a_new_address_and_port),
         SCENE(an_active_client_is_not_moved_by_pingreq),
         SCENE_IN_BOTH(a_second_client_at_the_same_address_ends_the_first),
         SCENE_IN_BOTH(a_node_may_move_to_another_forwarder_where_any_may),
+        SCENE_IN_BOTH(a_sleeper_may_wake_behind_another_forwarder),
         SCENE(a_node_behind_another_forwarder_is_refused_by_default),
         SCENE(malformed_and_nested_encapsulation_is_dropped),
         SCENE(a_search_through_a_forwarder_is_answered_through_it),

@@ -1,7 +1,7 @@
 /* outage.c -- a broker that is stopped and started at the moment that a test chooses.
  *
- * When the gateway notices is up to the kernel, and when it is back up to its back-off; only its log tells, so each step
- * waits for the line that says so. */
+ * When the gateway notices is up to the kernel, and when it is back up to its back-off; only its log tells, so each
+ * step waits for the line that says so. */
 #include "tests/system/outage.h"
 
 #include "tests/system/broker.h"

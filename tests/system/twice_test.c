@@ -1,5 +1,5 @@
-/* twice_test.c -- every message between node and gateway lost once, and every message doubled (SN-RTX, SN-PUB-8), with a
- * real broker.
+/* twice_test.c -- every message between node and gateway lost once, and every message doubled (SN-RTX, SN-PUB-8),
+ * with a real broker.
  *
  * A message that the network loses on its way down is one that the node does not answer. One that is lost on its way
  * up is never sent here, so the gateway meets the repetition first. What the world sees must be the same as always. */
