@@ -55,7 +55,7 @@ struct config_radio {
     struct config_endpoint listen;    /* udp; host is a literal address */
     struct config_endpoint multicast; /* host NULL: none; port defaulted to that of listen */
     const char *interface;            /* "" = that of the listen address */
-    bool forwarders;
+    bool forwarders, assign_client_id;
     uint16_t max_message; /* octets of one frame, either way; SN-FRM-9, SN-FRM-11. 0 = what the radio reports */
     enum config_gwinfo gwinfo; /* how SEARCHGW is answered */
 

@@ -101,6 +101,9 @@ static const struct option table[] = {
       .preset = "16", .help = "of these for one node" },
     { "radios[].forwarders", OPTION_FLAG, RADIO(forwarders), .preset = "false",
       .help = "accept encapsulated frames (0xFE) here" },
+    { "radios[].assign_client_id", OPTION_FLAG, RADIO(assign_client_id), .preset = "false",
+      .help = "a CONNECT without a client id gets one made of the radio's name and the node's address, else it is "
+              "refused" },
     { "radios[].gwinfo", OPTION_CHOICE, RADIO(gwinfo), .words = "broadcast|unicast|both",
       .absent = "broadcast for udp, else both", .example = "broadcast",
       .help = "how a node that searches a gateway is answered" },

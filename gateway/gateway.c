@@ -22,19 +22,23 @@ void gateway_drop(struct gateway *g, enum drop why, const char *who)
         log_debug("dropped from %s: %s", who, drop_text(why));
 }
 
+void gateway_address_text(const struct gateway *g, const struct address *a, const char *node_mark,
+                          char text[ADDRESS_TEXT])
+{
+    size_t used = strlen(g->stations[a->radio].radio->driver->text(a, text, ADDRESS_TEXT / 2));
+    for (size_t i = 0; i < a->node_len; i++)
+        used += (size_t)snprintf(text + used, ADDRESS_TEXT - used, "%s%02x",
+                                 i == 0 ? node_mark : "", a->bytes[a->len + i]);
+}
+
 const char *gateway_who(const struct gateway *g, const struct address *a)
 {
-    static char line[160];
-    char node[64] = "";
-    const struct radio *r = g->stations[a->radio].radio;
+    static char line[ADDRESS_TEXT + 80];
+    char text[ADDRESS_TEXT];
     if (!log_wants(LEVEL_DEBUG))
         return "";
-    for (size_t i = 0; i < a->node_len && 2 * i + 2 < sizeof node; i++)
-        snprintf(node + 2 * i, 3, "%02x", a->bytes[a->len + i]);
-    r->driver->text(a, line, sizeof line / 2);
-    size_t used = strlen(line);
-    snprintf(line + used, sizeof line - used, "%s%s on %s", node[0] ? " node " : "", node,
-             r->settings->name);
+    gateway_address_text(g, a, " node ", text);
+    snprintf(line, sizeof line, "%s on %s", text, g->stations[a->radio].radio->settings->name);
     return line;
 }
 

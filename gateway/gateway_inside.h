@@ -89,6 +89,11 @@ const char *gateway_who(const struct gateway *g, const struct address *a);
 /* For the guard: a hash of the host, the forwarder or the node that an address belongs to. */
 uint32_t gateway_source(const struct gateway *g, const struct address *a);
 
+/* Where somebody is heard, with `node_mark` before the node behind a forwarder. */
+enum { ADDRESS_TEXT = 256 };
+void gateway_address_text(const struct gateway *g, const struct address *a, const char *node_mark,
+                          char text[ADDRESS_TEXT]);
+
 /* ---- gateway_route.c ---- */
 void gateway_route(struct gateway *g, const struct address *from, const struct radio_frame *frame,
                    const struct mqttsn_message *m, msec now);

@@ -148,8 +148,8 @@ static struct peer *new_client(struct gateway *g, const struct address *from, st
 }
 
 /* No session, no broker connection before a valid, permitted CONNECT (design rule 6). */
-static void route_connect(struct gateway *g, const struct address *from,
-                          const struct mqttsn_message *m, msec now)
+static void connect_as(struct gateway *g, const struct address *from,
+                       const struct mqttsn_message *m, msec now)
 {
     const struct config_client *row;
     char id[1025] = "";
@@ -186,6 +186,22 @@ static void route_connect(struct gateway *g, const struct address *from,
         move(g, one, from, now);
     g->metrics.counts[METRIC_connects]++;
     gateway_feed(g, one, m, now);
+}
+
+/* Whoever names no client gets the name of its address, so that it is the same client after a restart, its own or ours
+ * (SN-CONN-5). */
+static void route_connect(struct gateway *g, const struct address *from,
+                          const struct mqttsn_message *m, msec now)
+{
+    const struct config_radio *radio = g->stations[from->radio].radio->settings;
+    struct mqttsn_message named = *m;
+    char where[ADDRESS_TEXT], id[ADDRESS_TEXT + 256];
+    if (m->tail.len == 0 && radio->assign_client_id) {
+        gateway_address_text(g, from, "-", where);
+        snprintf(id, sizeof id, "%s-%s", radio->name, where);
+        named.tail = span_text(id);
+    }
+    connect_as(g, from, &named, now);
 }
 
 /* ---- PINGREQ with a client id ------------------------------------------------------------------------------------ */

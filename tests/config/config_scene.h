@@ -104,6 +104,7 @@ static const char everything[] =
     "    broadcast_pace: \"250ms\"\n"
     "    queue: 2000\n"
     "    queue_per_node: 8\n"
+    "    assign_client_id: true\n"
     "    gwinfo: unicast\n"
     "    max_message: 66\n"
     "  - {driver: serial, port: \"tcp://[::1]:6638\", framing: slip-crc16}\n"
@@ -181,7 +182,7 @@ static inline void these_are_the_defaults(const struct config *c)
     assert_string_equal(c->radios[0].listen.host, "127.0.0.1");
     assert_int_equal(c->radios[0].listen.port, 1883);
     assert_null(c->radios[0].multicast.host);
-    assert_false(c->radios[0].forwarders);
+    assert_false(c->radios[0].forwarders || c->radios[0].assign_client_id);
     assert_int_equal(c->radios[0].max_message, 1400);
     assert_int_equal(c->radios[0].gwinfo, GWINFO_BROADCAST);
     assert_string_equal(c->broker.url, "mqtt://127.0.0.1:1883");

@@ -3,6 +3,8 @@
 #include "tests/system/node.h"
 #include "tests/system/peer.h"
 
+#include <stdio.h>
+
 static void a_client_connects_and_its_data_arrives(struct scene *s) /* SN-CONN-1, SN-PUB-1 */
 {
     struct gateway *g = gateway_start_with_broker(s, (struct settings){ 0 });
@@ -35,6 +37,42 @@ static void an_empty_client_id_is_not_supported(struct scene *s) /* SN-CONN-5 */
 {
     struct node *n = node_open(gateway_start_with_broker(s, (struct settings){ 0 }));
     node_connect_is_answered(n, "", MQTTSN_NOT_SUPPORTED);
+}
+
+static const char ASSIGNS[] =
+    "  - {name: lan, driver: udp, listen: \"127.0.0.1:0\", forwarders: true, "
+    "assign_client_id: true}";
+
+static void publishes_to_its_own_topic(struct node *n, const char *data)
+{
+    node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PUBLISH,
+                                           .topic_id_type = MQTTSN_PREDEFINED,
+                                           .topic_id = 1,
+                                           .tail = span_text(data) });
+}
+
+static void an_empty_client_id_becomes_the_address_where_it_is_allowed(struct scene *s) /* SN-CONN-5 */
+{
+    char topic[64];
+    struct gateway *g = gateway_start_with_broker(
+        s, (struct settings){ .radios = ASSIGNS, .more = "topics: {\"*\": {1: \"node/{client}\"}}" });
+    g->port = gateway_radio_port(g, "lan");
+    struct peer *world = peer_open(s, "world");
+    peer_subscribes(world, "node/#", 0);
+    struct node *n = node_open(g), *other = node_open(g);
+    node_connects(n, "");
+    node_connects(other, ""); /* another address, another client */
+    snprintf(topic, sizeof topic, "node/lan-127.0.0.1:%u", node_port(n));
+    publishes_to_its_own_topic(n, "1");
+    peer_hears(world, topic, "1");
+    node_connects(n, ""); /* the same again, after a restart for example */
+    publishes_to_its_own_topic(n, "2");
+    peer_hears(world, topic, "2");
+    n->behind = "ab";
+    node_connects(n, "");
+    publishes_to_its_own_topic(n, "3");
+    snprintf(topic, sizeof topic, "node/lan-127.0.0.1:%u-6162", node_port(n));
+    peer_hears(world, topic, "3");
 }
 
 static void a_clean_connect_forgets_topic_ids(struct scene *s) /* SN-SES-5 */
@@ -151,6 +189,7 @@ int main(void)
         SCENE_IN_BOTH(an_identical_connect_is_answered_again),
         SCENE_IN_BOTH(a_protocol_id_other_than_1_is_not_supported),
         SCENE_IN_BOTH(an_empty_client_id_is_not_supported),
+        SCENE_IN_BOTH(an_empty_client_id_becomes_the_address_where_it_is_allowed),
         SCENE_IN_BOTH(a_clean_connect_forgets_topic_ids),
         SCENE_IN_BOTH(a_clean_connect_forgets_subscriptions),
         SCENE_IN_BOTH(a_kept_session_gets_what_came_while_it_was_away),

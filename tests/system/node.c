@@ -63,6 +63,14 @@ void node_moves(struct node *n)
     n->fd = fd;
 }
 
+uint16_t node_port(const struct node *n)
+{
+    struct sockaddr_in own;
+    socklen_t len = sizeof own;
+    assert_int_equal(getsockname(n->fd, (struct sockaddr *)(void *)&own, &len), 0);
+    return ntohs(own.sin_port);
+}
+
 void node_sends(struct node *n, struct mqttsn_message m)
 {
     uint8_t frame[NODE_FRAME];

@@ -23,6 +23,8 @@ struct node *node_open(struct gateway *g);
 /* A node that sends to port `port` of `host`, an IPv4 or IPv6 literal. */
 struct node *node_open_to(struct gateway *g, const char *host, uint16_t port);
 
+uint16_t node_port(const struct node *n); /* that it sends from */
+
 /* From now on it sends from another port. */
 void node_moves(struct node *n);
 
