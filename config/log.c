@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <time.h>
@@ -137,8 +138,28 @@ const char *log_text(struct span bytes)
 
 /* ---- a line ---- */
 
+/* Standard error may be a pipe whose reader sleeps, and nothing may block the loop: what has no room is lost, and the
+ * next line that has says so. */
+static bool has_room(void)
+{
+    struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+    return poll(&out, 1, 0) > 0;
+}
+
 static void put(struct span line)
 {
+    static unsigned long lost;
+    char told[96];
+    if (!has_room()) {
+        lost++;
+        return;
+    }
+    if (lost > 0) {
+        unsigned long before = lost;
+        lost = 0;
+        snprintf(told, sizeof told, "(%lu log lines before this one found no reader)\n", before);
+        put(span_text(told));
+    }
     while (line.len > 0) {
         const ssize_t n = write(STDERR_FILENO, line.at, line.len);
         if (n < 0 && errno == EINTR)

@@ -121,6 +121,14 @@ static enum mqtt_event flight_received(struct mqtt_client *c, struct flight *f, 
 }
 
 /* An answer nobody waits for is ignored: brokers that send again on a timer answer twice. */
+static enum mqtt_type answer_to(const struct flight *f)
+{
+    enum mqtt_type asked = (enum mqtt_type)(f->packet[0] >> 4);
+    return asked == MQTT_SUBSCRIBE     ? MQTT_SUBACK
+           : asked == MQTT_UNSUBSCRIBE ? MQTT_UNSUBACK
+                                       : MQTT_PUBACK;
+}
+
 static enum mqtt_event flight_answered(struct mqtt_client *c, const struct mqtt_packet *p, msec now,
                                        void **owner)
 {
@@ -134,7 +142,7 @@ static enum mqtt_event flight_answered(struct mqtt_client *c, const struct mqtt_
     if (p->type == MQTT_PUBREC)
         return flight_received(c, f, now);
     /* RabbitMQ answers QoS 2 with PUBACK: what counts is that it has the message. */
-    bool expected = f->state == FLIGHT_ANSWER ||
+    bool expected = (f->state == FLIGHT_ANSWER && p->type == answer_to(f)) ||
                     (p->type == MQTT_PUBCOMP && f->state == FLIGHT_PUBCOMP) ||
                     (p->type == MQTT_PUBACK && f->state == FLIGHT_PUBREC);
     if (!expected)
@@ -281,10 +289,7 @@ bool mqtt_client_blame(struct mqtt_client *c, msec now, struct mqtt_packet *p, v
     }
     if (++f->closes < CLOSES_MAX)
         return false;
-    enum mqtt_type asked = (enum mqtt_type)(f->packet[0] >> 4);
-    *p = (struct mqtt_packet){ .type = asked == MQTT_SUBSCRIBE     ? MQTT_SUBACK
-                                       : asked == MQTT_UNSUBSCRIBE ? MQTT_UNSUBACK
-                                                                   : MQTT_PUBACK,
+    *p = (struct mqtt_packet){ .type = answer_to(f),
                                .packet_id = f->packet_id,
                                .code = MQTT_CLOSED_OVER };
     *owner = f->owner;

@@ -66,6 +66,13 @@ void delivery_end(struct session *s)
 void delivery_drop(struct session *s, enum drop why, struct actions *out)
 {
     struct queued *q = s->delivery.message;
+    if (s->delivery.phase == DELIVERY_PUBCOMP) { /* the broker has our PUBREC: only the end is missing */
+        actions_drop(out, why);
+        delivery_ack(out, MQTT_PUBCOMP, q->receipt);
+        s->delivery = (struct delivery){ .retry_at = MSEC_NEVER };
+        free(q);
+        return;
+    }
     s->delivery = (struct delivery){ .retry_at = MSEC_NEVER };
     drop_queued(q, why, out);
 }
@@ -304,6 +311,11 @@ void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, st
     struct sleepq_limits room = { l->queue_messages, l->queue_bytes };
     uint32_t dropped = 0;
     enum drop why = not_wanted(s, p);
+    if (why == DROPS && p->qos > 0 && p->topic.len + p->payload.len > l->queue_bytes) {
+        actions_drop(out, DROP_TOO_LARGE); /* it never fits, so the broker need not keep it (SN-FRM-9) */
+        settle(out, p->qos, p->receipt);
+        return;
+    }
     if (why == DROPS && deliver_at_once(s, p, out))
         return;
     if (why == DROPS) {

@@ -105,7 +105,8 @@ static void publish_unacknowledged(struct session *s, const struct mqttsn_messag
                                    struct span topic, msec now, struct actions *out)
 {
     if (!s->upstream || !upstream_ready(s->upstream)) {
-        refuse(s, m, DROP_BROKER_AWAY, now, out);
+        bool online = s->upstream && upstream_online(s->upstream);
+        refuse(s, m, online ? DROP_CONGESTION : DROP_BROKER_AWAY, now, out);
         return;
     }
     actions_upstream(out, &(struct mqtt_packet){ .type = MQTT_PUBLISH,
@@ -124,6 +125,14 @@ static void give_up(struct session *s, struct exchange *e, msec now, struct acti
     inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
 }
 
+/* The network may double a message, and the copy has no DUP. At QoS 2 that must not become a second message, so one
+ * just like it and soon after it is the same, unless the client connected anew and began to count again (SN-RTX-8). */
+static bool is_late_copy(const struct session *s, const struct mqttsn_message *m,
+                         const struct exchange *e, msec now)
+{
+    return m->qos == 2 && now - e->since < s->common->limits->retry && e->since >= s->connected_at;
+}
+
 /* Is it one that we have already? Then the first answers for both (SN-RTX-7). */
 static bool publish_repeated(struct session *s, const struct mqttsn_message *m, uint32_t digest,
                              msec now, struct actions *out)
@@ -140,7 +149,7 @@ static bool publish_repeated(struct session *s, const struct mqttsn_message *m, 
     if (e)
         give_up(s, e, now, out);
     e = inflight_answered(&s->inflight, m->message_id, digest, now > window ? now - window : 0);
-    if (!e || e->qos != m->qos || !m->dup)
+    if (!e || e->qos != m->qos || !(m->dup || is_late_copy(s, m, e, now)))
         return false;
     actions_drop(out, DROP_ANSWERED_BEFORE);
     if (m->qos == 1)

@@ -19,6 +19,9 @@ static void transparent_request(struct upstream *u, struct session *s, const str
 {
     if (p->type == MQTT_CONNECT && p->connect.clean)
         mqtt_client_clear(&u->mqtt); /* nothing of the old connection counts any more */
+    else if (p->type == MQTT_PUBACK && p->code == MQTT_REFUSED && s->clean)
+        mqtt_client_hold(&u->mqtt, p->receipt, 0,
+                         now); /* the broker forgets it anyway: not into its window */
     else if (p->type == MQTT_PUBACK && p->code == MQTT_REFUSED)
         mqtt_client_refuse(&u->mqtt, p->receipt, now);
     else if (p->type != MQTT_CONNECT && p->type != MQTT_DISCONNECT)

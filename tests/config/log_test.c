@@ -193,6 +193,24 @@ static void a_limit_lets_ten_lines_a_second_through(void **state)
     assert_int_equal(more, 0);
 }
 
+/* The pipe blocks, as that of a service manager does: a logger that waits for its reader would end in the alarm. */
+static void a_reader_that_sleeps_holds_up_nobody_and_is_told_what_it_missed(void **state)
+{
+    (void)state;
+    log_setup(LEVEL_INFO, false);
+    assert_int_equal(fcntl(captured.pipe[1], F_SETFL, 0), 0);
+    alarm(10);
+    for (int i = 0; i < 10000; i++)
+        log_info("a line that nobody reads, number %d", i);
+    while (*written() != '\0')
+        continue;
+    log_info("here again");
+    alarm(0);
+    const char *text = written();
+    assert_non_null(strstr(text, " log lines before this one found no reader)\n"));
+    assert_non_null(strstr(text, "here again"));
+}
+
 int main(void)
 {
 #define CAPTURED(test) cmocka_unit_test_setup_teardown(test, capture, release)
@@ -204,6 +222,7 @@ int main(void)
         CAPTURED(json_survives_bytes_that_are_not_utf8),
         CAPTURED(nothing_in_a_value_can_start_a_second_line),
         CAPTURED(a_very_long_line_is_cut_and_still_ends),
+        CAPTURED(a_reader_that_sleeps_holds_up_nobody_and_is_told_what_it_missed),
         cmocka_unit_test(printable_text_stays_as_it_is),
         cmocka_unit_test(other_bytes_become_hex_and_a_backslash_is_doubled),
         cmocka_unit_test(characters_that_turn_or_hide_text_become_hex),

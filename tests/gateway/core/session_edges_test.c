@@ -53,6 +53,7 @@ static void a_qos_2_number_used_again_is_a_new_message(void **scene) /* SN-RTX-8
         broker_receives(*scene, P(PUBREL, .packet_id = id));
         broker_sends(*scene, P(PUBCOMP, .packet_id = id));
         client_receives(*scene, "m1", M(PUBCOMP, .message_id = 7));
+        time_passes(*scene, 10 * SECOND); /* sooner, it would be a copy that the network made */
     }
 }
 

@@ -1,0 +1,101 @@
+/* session_found_test.c -- what the session fuzzer and the lossy network found: each scene was a defect once. */
+#include "tests/gateway/core/scene.h"
+
+static void a_clean_session_does_not_fill_the_brokers_window_with_what_it_refused(
+    void **scene) /* Z1, transparent */
+{
+    ((struct scene *)*scene)->limits.queue_messages = 1;
+    client_connects(*scene, "m1", true);
+    client_subscribes(*scene, "m1", "lamp/1", 1);
+    client_falls_asleep(*scene, "m1", 300);
+    broker_publishes(*scene, "lamp/1", "1", 1, 40);
+    broker_publishes(*scene, "lamp/1", "2", 1, 41);
+    dropped(*scene, DROP_QUEUE_FULL);
+    client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
+    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
+    client_receives(*scene, "m1", M(PINGRESP));
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+    broker_receives(*scene, P(PUBACK, .packet_id = 41));
+}
+
+static void a_message_larger_than_the_queue_is_dropped_and_acknowledged(void **scene) /* Z2 */
+{
+    ((struct scene *)*scene)->limits.queue_bytes = 20;
+    client_connects(*scene, "m1", false);
+    client_subscribes(*scene, "m1", "lamp/1", 1);
+    broker_publishes(*scene, "lamp/1", "a text longer than the queue", 1, 40);
+    dropped(*scene, DROP_TOO_LARGE);
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+}
+
+static void a_late_copy_of_a_qos_2_message_is_not_published_again(void **scene) /* SN-RTX-8; in both modes */
+{
+    struct mqttsn_message m = M(PUBLISH, .qos = 2, .topic_id_type = MQTTSN_PREDEFINED,
+                                .topic_id = 1, .message_id = 7, .tail = TEXT("on"));
+    client_connects(*scene, "m1", false);
+    client_sends(*scene, "m1", m);
+    uint16_t id = broker_receives(
+        *scene, P(PUBLISH, .qos = 2, .topic = TEXT("m1/alarm"), .payload = TEXT("on")));
+    broker_sends(*scene, P(PUBREC, .packet_id = id));
+    client_receives(*scene, "m1", M(PUBREC, .message_id = 7));
+    client_sends(*scene, "m1", M(PUBREL, .message_id = 7));
+    broker_receives(*scene, P(PUBREL, .packet_id = id));
+    broker_sends(*scene, P(PUBCOMP, .packet_id = id));
+    client_receives(*scene, "m1", M(PUBCOMP, .message_id = 7));
+    time_passes(*scene, 4 * SECOND);
+    client_sends(*scene, "m1", m); /* the copy: the network made it, so it has no DUP */
+    broker_receives_nothing(*scene);
+    client_receives(*scene, "m1", M(PUBREC, .message_id = 7));
+    dropped(*scene, DROP_ANSWERED_BEFORE);
+}
+
+static void an_answer_of_the_wrong_kind_answers_nothing(void **scene) /* Z3 */
+{
+    client_connects(*scene, "m1", true);
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .qos = 1, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1,
+                   .message_id = 5, .tail = TEXT("x")));
+    uint16_t id = broker_receives(
+        *scene, P(PUBLISH, .qos = 1, .topic = TEXT("m1/alarm"), .payload = TEXT("x")));
+    broker_sends(*scene, P(SUBACK, .packet_id = id));
+    nothing_is_sent(*scene);
+    broker_sends(*scene, P(PUBACK, .packet_id = id));
+    client_receives(*scene, "m1", M(PUBACK, .topic_id = 1, .message_id = 5));
+}
+
+static void a_receiver_that_leaves_acknowledges_only_for_itself(void **scene) /* Z4, aggregate */
+{
+    client_connects(*scene, "m1", true);
+    client_connects(*scene, "m2", true);
+    client_subscribes(*scene, "m1", "lamp/1", 2);
+    client_sends(*scene, "m2", M(SUBSCRIBE, .qos = 2, .message_id = 90, .tail = TEXT("lamp/1")));
+    uint16_t sub = broker_receives(*scene, P(SUBSCRIBE, .qos = 2, .topic = TEXT("lamp/1")));
+    broker_sends(*scene, P(SUBACK, .packet_id = sub, .code = 2));
+    client_receives(*scene, "m2", M(SUBACK, .qos = 2, .message_id = 90, .topic_id = 3));
+    round_ends(*scene);
+    broker_publishes(*scene, "lamp/1", "on", 2, 40);
+
+    client_receives(*scene, "m2", M(PUBLISH, .qos = 2, .topic_id = 3, .tail = TEXT("on")));
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id = 3, .tail = TEXT("on")));
+    client_sends(*scene, "m1", M(PUBREC, .message_id = id));
+    client_receives(*scene, "m1", M(PUBREL, .message_id = id));
+    client_sends(*scene, "m1", M(DISCONNECT, .brief = true));
+    client_receives(*scene, "m1", M(DISCONNECT, .brief = true));
+    dropped(*scene, DROP_SESSION_ENDED);
+    broker_receives_nothing(*scene);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_TRANSPARENT(a_clean_session_does_not_fill_the_brokers_window_with_what_it_refused),
+        IN_TRANSPARENT(a_message_larger_than_the_queue_is_dropped_and_acknowledged),
+        IN_BOTH(a_late_copy_of_a_qos_2_message_is_not_published_again),
+        IN_BOTH(an_answer_of_the_wrong_kind_answers_nothing),
+        IN_AGGREGATE(a_receiver_that_leaves_acknowledges_only_for_itself),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
