@@ -24,7 +24,7 @@ static void transport_is_up(struct link *l)
     c.has_password = c.has_username && b->password.len > 0;
     c.password = b->password;
     l->links->events->dialled(l->links->events->context, l, &c);
-    mqtt_client_open(&l->upstream->mqtt, &c, clock_now());
+    upstream_open(l->upstream, &c, clock_now());
     link_touch(l);
 }
 

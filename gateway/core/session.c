@@ -256,8 +256,6 @@ void session_connect_packet(const struct session *s, struct mqtt_connect *c)
     c->client_id = s->client_id;
     c->clean = s->clean;
     will_into(s->will, c);
-    if (s->upstream)
-        upstream_make_do(s->upstream, &c->will.qos, &c->will.retain);
 }
 
 /* ---- the three ways in ------------------------------------------------------------------------------------------- */

@@ -136,11 +136,23 @@ bool upstream_unprefixed(struct upstream *u, struct span *topic)
     return true;
 }
 
-void upstream_make_do(const struct upstream *u, uint8_t *qos, bool *retain)
+/* What is asked of the broker, changed to what it has. */
+static void make_do(const struct upstream *u, uint8_t *qos, bool *retain)
 {
     if (u->lacks.qos2 && *qos > 1)
         *qos = 1;
     *retain = *retain && !u->lacks.retain;
+}
+
+void upstream_open(struct upstream *u, const struct mqtt_connect *connect, msec now)
+{
+    struct mqtt_connect c = *connect;
+    if (c.has_will) {
+        c.will.topic = upstream_prefixed(u, c.will.topic);
+        c.has_will = c.will.topic.at != NULL;
+        make_do(u, &c.will.qos, &c.will.retain);
+    }
+    mqtt_client_open(&u->mqtt, &c, now);
 }
 
 /* PUBLISH, SUBSCRIBE, UNSUBSCRIBE and the acknowledgements are the same for both strategies. */
@@ -152,7 +164,7 @@ void upstream_forward(struct upstream *u, const struct mqtt_packet *p, msec now)
     case MQTT_SUBSCRIBE:
     case MQTT_UNSUBSCRIBE:
         packet.topic = upstream_prefixed(u, p->topic);
-        upstream_make_do(u, &packet.qos, &packet.retain);
+        make_do(u, &packet.qos, &packet.retain);
         u->retain_cleared += p->retain && !packet.retain;
         (void)mqtt_client_send(&u->mqtt, &packet, now);
         break;

@@ -75,6 +75,9 @@ bool upstream_online(const struct upstream *u);
  * every time is answered "refused" to whoever made it, so that it does not close for ever (SN-BRK-7). */
 void upstream_blame(struct upstream *u, msec now);
 
+/* The transport is up: CONNECT, its will as this broker can take it. */
+void upstream_open(struct upstream *u, const struct mqtt_connect *connect, msec now);
+
 /* Is the topic still one, with its prefix before it? */
 bool upstream_takes(const struct upstream *u, struct span topic);
 
@@ -101,8 +104,6 @@ void upstream_hit(struct upstream *u, struct session *s, const struct mqtt_packe
 struct span upstream_prefixed(struct upstream *u, struct span topic);
 bool upstream_unprefixed(struct upstream *u, struct span *topic);
 void upstream_forward(struct upstream *u, const struct mqtt_packet *p, msec now);
-/* What is asked of the broker, changed to what it has. */
-void upstream_make_do(const struct upstream *u, uint8_t *qos, bool *retain);
 void upstream_publish_will(struct upstream *u, const struct mqtt_will *will, msec now);
 
 extern const struct strategy transparent_strategy;

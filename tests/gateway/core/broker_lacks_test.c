@@ -94,7 +94,7 @@ static void the_retain_flag_is_cleared_and_counted(void **scene) /* SN-PUB-7 */
     assert_int_equal(s->retain_cleared, 1);
 }
 
-static void client_connects_with_will(struct scene *s)
+static void client_connects_with_will(struct scene *s, struct mqtt_will will)
 {
     client_sends(s, "m1", M(CONNECT, .clean = true, .will = true, .duration = 60));
     client_receives(s, "m1", M(WILLTOPICREQ));
@@ -102,10 +102,10 @@ static void client_connects_with_will(struct scene *s)
     client_receives(s, "m1", M(WILLMSGREQ));
     client_sends(s, "m1", M(WILLMSG, .tail = TEXT("gone")));
     if (!s->shared) {
-        broker_receives(s, P(CONNECT, .connect = { .client_id = TEXT("m1"),
-                                                   .clean = true,
-                                                   .has_will = true,
-                                                   .will = { TEXT("w"), TEXT("gone"), 1, false } }));
+        broker_receives(
+            s,
+            P(CONNECT,
+              .connect = { .client_id = TEXT("m1"), .clean = true, .has_will = true, .will = will }));
         broker_sends(s, P(CONNACK));
     }
     client_receives(s, "m1", M(CONNACK));
@@ -115,7 +115,7 @@ static void a_will_is_made_to_fit_too(void **scene) /* SN-PUB-5, -7, SN-WILL-10 
 {
     struct scene *s = *scene;
     broker_lacks(s, (struct upstream_lacks){ .qos2 = true, .retain = true });
-    client_connects_with_will(s);
+    client_connects_with_will(s, (struct mqtt_will){ TEXT("w"), TEXT("gone"), 1, false });
     client_is_replaced(s, "m1");
     client_receives(s, "m1", M(DISCONNECT, .brief = true));
     uint16_t id =
@@ -124,6 +124,12 @@ static void a_will_is_made_to_fit_too(void **scene) /* SN-PUB-5, -7, SN-WILL-10 
     if (!s->shared)
         broker_receives(s, P(DISCONNECT));
     assert_int_equal(s->retain_cleared, 1);
+}
+
+static void the_will_that_the_broker_has_bears_the_prefix(void **scene) /* SN-PUB-14, SN-WILL-10 */
+{
+    ((struct scene *)*scene)->prefix = TEXT("site/");
+    client_connects_with_will(*scene, (struct mqtt_will){ TEXT("site/w"), TEXT("gone"), 2, true });
 }
 
 int main(void)
@@ -136,6 +142,7 @@ int main(void)
         IN_BOTH(a_subscription_asks_for_what_the_broker_has),
         IN_BOTH(the_retain_flag_is_cleared_and_counted),
         IN_BOTH(a_will_is_made_to_fit_too),
+        IN_TRANSPARENT(the_will_that_the_broker_has_bears_the_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,7 +79,7 @@ void scene_dial(struct scene *s, struct scene_client *c)
     if (c->here)
         session_connect_packet(&c->session, &connect);
     if (!s->unreachable)
-        mqtt_client_open(&c->own.mqtt, &connect, s->now);
+        upstream_open(&c->own, &connect, s->now);
 }
 
 static void own_connect(struct scene *s, struct scene_client *c, const struct mqtt_packet *p)
