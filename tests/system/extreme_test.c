@@ -118,8 +118,10 @@ static struct span letters(size_t count)
 
 static void a_client_id_has_up_to_128_octets(struct scene *s) /* SN-CONN-5, SN-FRM-11 */
 {
-    static const size_t good[] = { 1, 22, 23, 24, MAX_CLIENT_ID };
-    static const size_t bad[] = { MAX_CLIENT_ID + 1, 249, 250, 300, MAX_MESSAGE - CONNECT_OVERHEAD };
+    static const size_t good[] = { 1, 22, 23, 24, 64, 65, MAX_CLIENT_ID };
+    static const size_t bad[] = {
+        MAX_CLIENT_ID + 1, 249, 250, 300, 1000, MAX_MESSAGE - CONNECT_OVERHEAD
+    };
     static const size_t unheard[] = { MAX_MESSAGE - CONNECT_OVERHEAD + 1,
                                       DATAGRAM - CONNECT_OVERHEAD };
     struct node *n = node_open(gateway_start_with_broker(s, (struct settings){ 0 }));
