@@ -155,6 +155,7 @@ struct config {
     struct {
         uint8_t id;
         const char *name;
+        bool status; /* SN-GW-6 */
         uint64_t advertise_ms;
         const char *state;
     } gateway;

@@ -35,6 +35,8 @@ static const struct option table[] = {
     { "gateway.name", OPTION_NAME, ROOT(gateway.name), .preset = "mqttsn-gateway",
       .example = "greenhouse",
       .help = "MQTT client id of the gateway's own link, root of its status topics" },
+    { "gateway.status", OPTION_FLAG, ROOT(gateway.status), .preset = "true",
+      .help = "say online or offline in the retained topic <name>/status" },
     { "gateway.advertise", OPTION_DURATION, ROOT(gateway.advertise_ms), RANGE(0, SECONDS(65535)),
       .preset = "15m", .help = "T_ADV, the time between two ADVERTISE; \"0s\" = never" },
     { "gateway.state", OPTION_PATH, ROOT(gateway.state), .preset = "/var/lib/mqttsn-gateway/state.db",

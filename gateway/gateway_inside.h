@@ -48,7 +48,8 @@ struct gateway {
     size_t station_count;
     struct aggregate *aggregate;
     struct link *shared; /* the gateway's own connection */
-    enum slate slate;    /* of the shared connection */
+    char *status_topic;
+    enum slate slate; /* of the shared connection */
     bool stopping;
     struct event *last_call;  /* a stop takes no longer than this */
     LIST_HEAD(, own) leaving; /* connections whose session is over, with something still to say */
@@ -113,6 +114,11 @@ void gateway_free_leaving(struct gateway *g);
 void gateway_free_own(struct link *l); /* at the very end; NULL is allowed */
 void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now);
 bool gateway_reaches_broker(const struct gateway *g);
+
+/* ---- gateway_status.c ---- */
+MUST_CHECK bool gateway_name_status(struct gateway *g); /* false: no memory */
+void gateway_status_will(const struct gateway *g, struct mqtt_connect *c);
+void gateway_say_status(struct gateway *g, const char *status, msec now);
 
 /* ---- gateway_life.c ---- */
 uint64_t gateway_random(void);

@@ -110,7 +110,7 @@ static bool open_broker(struct gateway *g)
     events->context = g;
     g->link_events = events;
     g->links = links_new(g->loop, &g->boot->broker, l->connect_timeout_ms, l->reconnects, events);
-    if (!g->links)
+    if (!g->links || !gateway_name_status(g))
         return false;
     gateway_prepare(g, u);
     g->shared = link_new(g->links, u, g->boot->gateway.name, NULL);
@@ -179,6 +179,7 @@ void gateway_stop(struct gateway *g)
         if (*peer_link(one))
             link_close(*peer_link(one), now);
     }
+    gateway_say_status(g, "offline", now);
     link_close(g->shared, now);
 }
 
@@ -209,6 +210,7 @@ void gateway_free(struct gateway *g)
     if (g->last_call)
         event_free(g->last_call);
     link_free(g->shared);
+    free(g->status_topic);
     aggregate_free(g->aggregate);
     links_free(g->links);
     free(g->link_events);

@@ -178,6 +178,7 @@ static void on_dialled(void *context, struct link *l, struct mqtt_connect *c)
     if (!o) {
         c->client_id = span_text(g->boot->gateway.name);
         c->clean = g->slate == SLATE_WIPING;
+        gateway_status_will(g, c);
         return;
     }
     c->client_id = o->client_id;
@@ -199,6 +200,7 @@ static void shared_is_up(struct gateway *g, struct link *l)
     if (g->slate == SLATE_CLEAN || (g->slate == SLATE_UNKNOWN && !remembered)) {
         g->slate = SLATE_CLEAN;
         log_info("broker: connected to %s as %s", g->boot->broker.url, g->boot->gateway.name);
+        gateway_say_status(g, "online", clock_now());
         return;
     }
     g->slate = g->slate == SLATE_UNKNOWN ? SLATE_WIPING : SLATE_CLEAN;
