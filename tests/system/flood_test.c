@@ -1,4 +1,4 @@
-/* flood_test.c -- floods from a million addresses, while known nodes work on (issue: hostile input; design 4.5, 4.6;
+/* flood_test.c -- floods from a million addresses, while known nodes work on (design 4.5, 4.6;
  * SN-CONN-13, SN-DSC-5, SN-DISC-9, SN-M1-6, SN-NET-5).
  *
  * Each flood runs as fast as this machine sends. Meanwhile nodes that are connected publish at QoS 1 and repeat, as
@@ -25,6 +25,7 @@ enum {
     REPEAT_MS = 100,
     CLIENTS = 1000,    /* limits.clients */
     KIB_OF_CLIENT = 6, /* of a stranger that got in, with a broker connection of its own (design 8) */
+    ANSWERS = 1000,    /* limits.stranger_replies, per second */
     SEED = 0x5EED
 };
 
@@ -191,7 +192,7 @@ static void gateway_under_flood(struct scene *s)
 {
     broker_start(
         s, (struct broker_options){ .more = "log_type none\nlog_type error\nlog_type information" });
-    gateway_start_connected(s, (struct settings){ .limits = "clients: 1000",
+    gateway_start_connected(s, (struct settings){ .limits = "clients: 1000, stranger_replies: 1000",
                                                   .level = "info",
                                                   .more = "qos_minus_one: true" });
 }
@@ -235,7 +236,9 @@ static void flood_is_outlived(struct scene *s, flood_maker *make, uint64_t frame
     for (size_t i = 0; i < KNOWN; i++)
         known_arrives(&known[i], s, i);
     unsigned long before = memory_peak(s->gateway);
+    const int64_t start = deadline_in(0);
     struct flood *f = rage(s, known, make, frames);
+    const uint64_t seconds = (uint64_t)(deadline_in(0) - start) / 1000 + 1;
     unsigned long growth = memory_peak(s->gateway) - before;
     for (size_t i = 0; i < KNOWN; i++)
         all_arrived(&known[i]);
@@ -245,6 +248,7 @@ static void flood_is_outlived(struct scene *s, flood_maker *make, uint64_t frame
         f->frames, f->octets, repeats(known), f->heard_frames, f->heard_octets, before, growth);
     assert_int_equal(flood_unfair(f), 0);
     assert_true(f->heard_octets <= 3 * f->octets);
+    assert_true(f->heard_frames <= CLIENTS + (seconds + 1) * ANSWERS); /* and a second's at once */
     assert_true(growth <= before + CLIENTS * KIB_OF_CLIENT);
 }
 
