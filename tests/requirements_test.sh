@@ -26,29 +26,6 @@ ids_expected()
     done
 }
 
-# "program:name" of every test in the tree: a function that stands in its program's table of tests.
-tests_there()
-{
-    find tests -name '*_test.c' -type f | sort | xargs awk '
-        FNR == 1 {
-            program = FILENAME
-            sub(/^tests\//, "", program)
-            sub(/_test\.c$/, "", program)
-            split("", defined)
-            in_table = 0
-        }
-        /^static void [a-z0-9_]+\(/ { name = $3; sub(/\(.*/, "", name); defined[name] = 1 }
-        /struct CMUnitTest/ { in_table = 1 }
-        in_table {
-            n = split($0, words, /[^a-z0-9_]+/)
-            for (i = 1; i <= n; i++)
-                if (words[i] in defined) {
-                    print program ":" words[i]
-                    delete defined[words[i]]
-                }
-        }'
-}
-
 # "file:line id" of every id that a comment of the tests names, short forms spelt out.
 ids_named()
 {
@@ -110,4 +87,4 @@ awk -F '\t' -v table="$table" '
         printf "%d requirements: %d with tests (%d of them in part), %d not met, %d that do not apply\n",
                ids, held, partly, unmet, ids - held - unmet
         exit mistakes > 0
-    }' kind=expected <(ids_expected) kind=there <(tests_there) kind=named <(ids_named) kind=table "$table"
+    }' kind=expected <(ids_expected) kind=there <(tests/list) kind=named <(ids_named) kind=table "$table"
