@@ -18,6 +18,7 @@ struct own {
     struct peer *peer;     /* NULL when the session is over: then it is in gateway.leaving */
     struct span client_id; /* owned, with a NUL behind it; set when the session is over */
     bool wiping; /* it connects once more, only to make the broker forget the session (SN-SES-8) */
+    msec kicked_at; /* the broker closed it although all else was well; 0 = it did not */
     LIST_ENTRY(own) in_leaving;
     char name[64]; /* for the log */
 };
@@ -185,6 +186,7 @@ static void on_dialled(void *context, struct link *l, struct mqtt_connect *c)
     c->clean = true;
     if (o->peer)
         session_connect_packet(peer_session(o->peer), c);
+    c->has_will = c->has_will && o->kicked_at == 0; /* taken over? then it would appear once more */
     own_credentials(g, c->client_id, c);
 }
 
@@ -219,6 +221,31 @@ static void on_up(void *context, struct link *l)
         link_close(l, clock_now());
 }
 
+/* Another gateway has connected as the same client: the broker closes ours, and again as soon as it is back, while it
+ * keeps our shared connection (SN-GW-10). Whoever goes on would fight for ever. */
+static bool is_taken_over(const struct gateway *g, struct own *o, msec now)
+{
+    enum { MEMORY_MS = 60000, AT_ONCE_MS = 5000 };
+    const struct mqtt_client *c = &o->upstream.mqtt;
+    const struct mqtt_client *shared = &aggregate_upstream(g->aggregate)->mqtt;
+    bool again = o->kicked_at != 0 && now - o->kicked_at < MEMORY_MS;
+    if (shared->state != MQTT_CLIENT_ONLINE || shared->online_at > c->online_at ||
+        c->flights.count > 0)
+        return false;
+    o->kicked_at = now;
+    return again && now - c->online_at < AT_ONCE_MS;
+}
+
+static void drop_taken_over(struct gateway *g, struct peer *one, msec now)
+{
+    log_info("client %s: connected by another gateway, left to it",
+             log_text(peer_session(one)->client_id));
+    g->metrics.counts[METRIC_taken_over]++;
+    g->actions.count = 0;
+    session_dismiss(peer_session(one), now, &g->actions);
+    gateway_perform(g, one, now);
+}
+
 static void on_down(void *context, struct link *l, bool was_up, uint8_t code)
 {
     enum { UNAVAILABLE = 3 };
@@ -232,6 +259,8 @@ static void on_down(void *context, struct link *l, bool was_up, uint8_t code)
     struct mqtt_packet refused = { .type = MQTT_CONNACK, .code = code > 0 ? code : UNAVAILABLE };
     if (s->state == SESSION_CONNECTING)
         gateway_feed_broker(g, s, &refused, clock_now());
+    else if (was_up && session_is_connected(s) && is_taken_over(g, o, clock_now()))
+        drop_taken_over(g, o->peer, clock_now());
     else if (was_up)
         gateway_tick(g, o->peer, clock_now()); /* its deadline is another now: broker_grace */
 }

@@ -145,6 +145,8 @@ static msec after(msec since, msec wait)
     return since == MSEC_NEVER || wait == MSEC_NEVER ? MSEC_NEVER : since + wait;
 }
 
+static void set_deadline(struct session *s);
+
 /* When a client whose own broker connection is gone has to go too (SN-BRK-1). */
 static msec grace_deadline(const struct session *s)
 {
@@ -154,12 +156,14 @@ static msec grace_deadline(const struct session *s)
     return waits ? u->offline_since + grace : MSEC_NEVER;
 }
 
-/* The broker publishes its will, or did: it lost the connection before. */
-static void leave_without_broker(struct session *s, msec now, struct actions *out)
+/* The broker publishes its will, or did: it lost the connection before. A sleeper learns it when it wakes. */
+void session_dismiss(struct session *s, msec now, struct actions *out)
 {
-    session_reply(out, MQTTSN_DISCONNECT, 0);
+    if (s->state != SESSION_ASLEEP)
+        session_reply(out, MQTTSN_DISCONNECT, 0);
     session_ask_upstream(out, MQTT_DISCONNECT);
     session_end(s, SESSION_DISCONNECTED, now, out);
+    set_deadline(s);
 }
 
 /* When the state as such is over: supervision, prompts, the broker's answer, the age of a stored session. */
@@ -340,7 +344,7 @@ void session_tick(struct session *s, msec now, struct actions *out)
 {
     free_spent(s);
     if (s->state == SESSION_ACTIVE && now >= grace_deadline(s)) {
-        leave_without_broker(s, now, out);
+        session_dismiss(s, now, out);
     } else if (now >= state_deadline(s)) {
         if (STATES_CONNECTED >> s->state & 1U)
             session_lose(s, now, out);

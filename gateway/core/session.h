@@ -131,6 +131,10 @@ void session_sent(struct session *s, msec now, struct actions *out);
  * connecting. */
 void session_lose(struct session *s, msec now, struct actions *out);
 
+/* The client has to go, and its will is none of our business: its broker connection is gone for too long (SN-BRK-1), or
+ * another gateway has taken it over (SN-GW-10). Must be connected. */
+void session_dismiss(struct session *s, msec now, struct actions *out);
+
 /* The MQTT CONNECT of a connection of its own, as things stand now. Borrows from the session. */
 void session_connect_packet(const struct session *s, struct mqtt_connect *c);
 
