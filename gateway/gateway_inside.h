@@ -10,6 +10,7 @@
 #include "gateway/gateway.h"
 #include "gateway/link.h"
 #include "gateway/metrics.h"
+#include "gateway/others.h"
 #include "gateway/peers.h"
 #include "radio/radio.h"
 
@@ -57,6 +58,7 @@ struct gateway {
     struct link_events *link_events;
     struct actions actions;
     struct guard guard;
+    struct others others;
     struct balance stranger; /* of the frame being heard, should its sender have no session */
     struct metrics metrics;
     uint8_t frame[FRAME_MAX]; /* the message being encoded */
@@ -98,6 +100,11 @@ void gateway_address_text(const struct gateway *g, const struct address *a, cons
 /* ---- gateway_route.c ---- */
 void gateway_route(struct gateway *g, const struct address *from, const struct radio_frame *frame,
                    const struct mqttsn_message *m, msec now);
+
+/* ---- gateway_others.c ---- */
+void gateway_hear_other(struct gateway *g, const struct address *from,
+                        const struct mqttsn_message *m, msec now);
+void gateway_log_others(const struct gateway *g, msec now);
 
 /* ---- gateway_radios.c ---- */
 MUST_CHECK bool gateway_open_radios(struct gateway *g);

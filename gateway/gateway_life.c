@@ -187,6 +187,7 @@ void gateway_log_counts(const struct gateway *g)
 {
     log_info("count: clients %zu", peers_count(g->peers));
     metrics_log(&g->metrics);
+    gateway_log_others(g, clock_now());
 }
 
 static void free_peers(struct gateway *g)

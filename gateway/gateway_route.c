@@ -265,17 +265,6 @@ static void route_search(struct gateway *g, const struct address *from,
         inform_one(g, from, m->radius, now);
 }
 
-static void route_advertise(struct gateway *g, const struct address *from,
-                            const struct mqttsn_message *m, msec now)
-{
-    static struct log_limit limit;
-    uint32_t more;
-    if (m->gateway_id == g->boot->gateway.id && log_allows(&limit, now, &more))
-        log_warn(
-            "another gateway with our id %u advertises itself on radio %s; give one of them another gateway.id",
-            m->gateway_id, g->stations[from->radio].radio->settings->name);
-}
-
 void gateway_route(struct gateway *g, const struct address *from, const struct radio_frame *frame,
                    const struct mqttsn_message *m, msec now)
 {
@@ -286,7 +275,7 @@ void gateway_route(struct gateway *g, const struct address *from, const struct r
     } else if (m->type == MQTTSN_SEARCHGW) {
         route_search(g, from, frame, m, now);
     } else if (m->type == MQTTSN_ADVERTISE) {
-        route_advertise(g, from, m, now);
+        gateway_hear_other(g, from, m, now);
     } else if (!mqttsn_sent_by_client(m->type) || m->type == MQTTSN_GWINFO) {
         gateway_drop(g, DROP_WRONG_DIRECTION, gateway_who(g, from));
     } else {

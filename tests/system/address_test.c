@@ -4,6 +4,8 @@
 #include "tests/system/node.h"
 #include "tests/system/peer.h"
 
+#include <signal.h>
+
 #define CLIENTS_THAT(rules) "clients: [{match: \"*\", " rules "}]"
 
 static const char TWO_RADIOS[] = "  - {name: lan, driver: udp, listen: \"127.0.0.1:0\"}\n"
@@ -257,6 +259,21 @@ static void another_gateway_with_our_id_is_said(struct scene *s) /* SN-DISC-7 */
     node_hears_nothing(n);
 }
 
+static void other_gateways_are_said_and_remembered(struct scene *s) /* SN-DISC-7 */
+{
+    struct gateway *g = gateway_start_with_broker(s, (struct settings){ 0 });
+    struct node *n = node_open(g);
+    for (int i = 0; i < 2; i++)
+        node_sends_hex(n, "0500080384");
+    gateway_logs(g, "another gateway, id 8, advertises itself on radio lan at 127.0.0.1:");
+    node_moves(n);
+    node_sends_hex(n, "050008003c");
+    assert_non_null(
+        strstr(gateway_logs(g, "another gateway, id 8, is elsewhere now: "), "every 60 s"));
+    assert_int_equal(kill(g->process.pid, SIGUSR1), 0);
+    gateway_logs(g, "other gateway: id 8 on radio lan at 127.0.0.1:");
+}
+
 static void version_2_look_alikes_are_dropped_or_refused(struct scene *s) /* SN-V2-1, SN-CONN-4 */
 {
     struct node *n = node_open(gateway_start_with_broker(s, (struct settings){ 0 }));
@@ -291,6 +308,7 @@ int main(void)
         SCENE_IN_BOTH(nodes_behind_one_forwarder_are_lost_one_by_one),
         SCENE(gwinfo_of_somebody_else_changes_nothing),
         SCENE(another_gateway_with_our_id_is_said),
+        SCENE(other_gateways_are_said_and_remembered),
         SCENE(version_2_look_alikes_are_dropped_or_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
