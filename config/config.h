@@ -58,6 +58,7 @@ struct config_radio {
     bool forwarders, assign_client_id;
     uint16_t max_message; /* octets of one frame, either way; SN-FRM-9, SN-FRM-11. 0 = what the radio reports */
     enum config_gwinfo gwinfo; /* how SEARCHGW is answered */
+    uint32_t clients;          /* sessions here at most, SN-CONN-13; 0 = no limit of its own */
 
     /* all but udp and dtls */
     const char *port; /* absolute path or tcp://host:port; "auto" = the one port that fits the driver; "" for udp */

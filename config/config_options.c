@@ -109,6 +109,8 @@ static const struct option table[] = {
     { "radios[].gwinfo", OPTION_CHOICE, RADIO(gwinfo), .words = "broadcast|unicast|both",
       .absent = "broadcast for udp, else both", .example = "broadcast",
       .help = "how a node that searches a gateway is answered" },
+    { "radios[].clients", OPTION_COUNT, RADIO(clients), RANGE(0, 1000000), .preset = "0",
+      .help = "sessions on this radio; 0 = no more limit than limits.clients" },
     { "radios[].max_message", OPTION_COUNT, RADIO(max_message), RANGE(12, 65535),
       .absent = "1400 for udp, else what the radio reports", .example = "1400",
       .help = "octets of the longest frame, either way" },

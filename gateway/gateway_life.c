@@ -35,8 +35,11 @@ static bool make_room(struct gateway *g, const struct limits *l)
     return true;
 }
 
-static void brief_guard(struct guard *g, const struct config_limits *l)
+/* Radios keep the settings that they began with. */
+static void brief_guard(struct guard *g, const struct config *boot, const struct config_limits *l)
 {
+    for (size_t i = 0; i < boot->radio_count; i++)
+        g->radios[i].most = boot->radios[i].clients;
     g->clients_per_source = l->clients_per_source;
     g->connecting_most = l->connecting;
     g->answers.per_source = 1; /* SN-DSC-5 */
@@ -54,7 +57,7 @@ static void adopt(struct gateway *g, struct adopted *new)
     g->limits = *adopted_limits(new);
     g->common.limits = &g->limits;
     g->common.predefined = adopted_predefined(new);
-    brief_guard(&g->guard, &g->current->limits);
+    brief_guard(&g->guard, g->boot, &g->current->limits);
     log_setup(g->current->log.level, g->current->log.json);
 }
 

@@ -111,7 +111,7 @@ static void move(struct gateway *g, struct peer *one, const struct address *to, 
         gateway_settle(g, aggregate_upstream(g->aggregate), now);
     }
     peers_bind(g->peers, one, to);
-    guard_bind(&g->guard, peer_guest(one), gateway_source(g, to));
+    guard_bind(&g->guard, peer_guest(one), to->radio, gateway_source(g, to));
 }
 
 static bool same_address(const struct peer *one, const struct address *a)
@@ -138,7 +138,8 @@ static struct peer *new_client(struct gateway *g, const struct address *from, st
                                msec now)
 {
     bool full = peers_count(g->peers) >= g->current->limits.clients;
-    enum drop why = full ? DROP_CONGESTION : guard_admit(&g->guard, gateway_source(g, from), now);
+    enum drop why =
+        full ? DROP_CONGESTION : guard_admit(&g->guard, from->radio, gateway_source(g, from), now);
     struct peer *one = why == DROPS ? peers_add(g->peers, client_id, &g->common, now) : NULL;
     if (one)
         evtimer_assign(peer_timer(one), g->loop, peer_timer_fired, one);

@@ -2,8 +2,8 @@
  *
  * On a datagram network anybody can speak in anybody's name, so a flood cannot be told from many nodes; it can only be
  * bounded. Three bounds meet here. How often: CONNECTs of clients without a session, QoS -1, frames, answers, each per
- * source and in all (rates.h). How many: sessions of one source, and connects under way, since each of these costs a
- * broker something. How much: an address from which no client is connected is told no more than three times what came
+ * source and in all (rates.h). How many: sessions of one source, of one radio, and connects under way, since each of
+ * these costs a broker something. How much: an address from which no client is connected is told no more than three times what came
  * from there, so that nobody is worth attacking through us.
  *
  * Clients with a session are past all this but the rate of frames: a flood of strangers costs them nothing. */
@@ -14,8 +14,10 @@ static bool reached(size_t count, uint32_t limit)
     return limit > 0 && count >= limit;
 }
 
-enum drop guard_admit(struct guard *g, uint32_t source, msec now)
+enum drop guard_admit(struct guard *g, uint8_t radio, uint32_t source, msec now)
 {
+    if (reached(g->radios[radio].clients, g->radios[radio].most))
+        return DROP_RADIO_FULL;
     if (reached(tally_count(&g->clients, source), g->clients_per_source))
         return DROP_SOURCE_FULL;
     if (reached(g->connecting, g->connecting_most))
@@ -25,16 +27,20 @@ enum drop guard_admit(struct guard *g, uint32_t source, msec now)
 
 static void uncount(struct guard *g, struct guest *one)
 {
-    if (one->counted)
-        tally_remove(&g->clients, one->source);
+    if (!one->counted)
+        return;
+    tally_remove(&g->clients, one->source);
+    g->radios[one->radio].clients--;
     one->counted = false;
 }
 
-void guard_bind(struct guard *g, struct guest *one, uint32_t source)
+void guard_bind(struct guard *g, struct guest *one, uint8_t radio, uint32_t source)
 {
     uncount(g, one);
     tally_add(&g->clients, source);
+    g->radios[radio].clients++;
     one->source = source;
+    one->radio = radio;
     one->counted = true;
     one->balance = (struct balance){ 0 };
 }

@@ -17,8 +17,11 @@ struct balance {
 struct guest {
     struct balance balance; /* with its address, until it is connected */
     uint32_t source;        /* where it is counted, when it is */
+    uint8_t radio;
     bool counted, connecting;
 };
+
+enum { GUARD_RADIOS = 256 };
 
 /* All zero but for the limits, in which 0 is no limit. */
 struct guard {
@@ -27,13 +30,16 @@ struct guard {
     struct rates answers; /* to strangers */
     struct rates frames, connects, minus_one;
     struct tally clients;
+    struct {
+        uint32_t clients, most;
+    } radios[GUARD_RADIOS];
 };
 
 /* A client without a session wants to connect. DROPS: it may; otherwise why it may not. */
-MUST_CHECK enum drop guard_admit(struct guard *g, uint32_t source, msec now);
+MUST_CHECK enum drop guard_admit(struct guard *g, uint8_t radio, uint32_t source, msec now);
 
 /* From now on the client is heard from there. */
-void guard_bind(struct guard *g, struct guest *one, uint32_t source);
+void guard_bind(struct guard *g, struct guest *one, uint8_t radio, uint32_t source);
 
 /* Is it still waiting for its CONNACK? */
 void guard_follow(struct guard *g, struct guest *one, bool connecting);

@@ -1,5 +1,5 @@
 /* limit_test.c -- the limits on strangers, one by one, small enough to be reached by hand (SN-CONN-13, SN-M1-6,
- * SN-FWD-10, SN-NET-5). What they do to a flood is in flood_test.c. */
+ * SN-NET-5). More of those per source are in rate_test.c; what they do to a flood is in flood_test.c. */
 #include "tests/system/broker.h"
 #include "tests/system/node.h"
 #include "tests/system/peer.h"
@@ -12,8 +12,8 @@
 
 enum { MANY = 50 };
 
-static const char FORWARDERS[] =
-    "  - {name: lan, driver: udp, listen: \"127.0.0.1:0\", forwarders: true}";
+static const char RADIOS[] = "  - {name: lan, driver: udp, listen: \"127.0.0.1:0\", clients: 1}\n"
+                             "  - {name: field, driver: udp, listen: \"127.0.0.1:0\"}";
 
 static struct gateway *gateway_limited(struct scene *s, const char *limits)
 {
@@ -68,17 +68,17 @@ static void one_host_has_so_many_clients_and_no_more(struct scene *s) /* SN-CONN
     node_connects(third, "m3");
 }
 
-static void one_forwarder_has_so_many_nodes_and_no_more(struct scene *s) /* SN-FWD-10 */
+static void one_radio_has_so_many_clients_and_no_more(struct scene *s) /* SN-CONN-13: per listener */
 {
-    static const char *const names[] = { "a", "b", "c" };
-    struct gateway *g = gateway_start_with_broker(
-        s, (struct settings){ .radios = FORWARDERS, .limits = "clients_per_source: 2" });
-    g->port = gateway_radio_port(g, "lan");
-    for (size_t i = 0; i < 3; i++) {
-        struct node *n = node_open(g);
-        n->behind = names[i];
-        node_connect_is_answered(n, names[i], i < 2 ? MQTTSN_ACCEPTED : MQTTSN_CONGESTION);
-    }
+    struct gateway *g = gateway_start_with_broker(s, (struct settings){ .radios = RADIOS });
+    struct node *first = node_open_to(g, "127.0.0.1", gateway_radio_port(g, "lan"));
+    struct node *second = node_open_to(g, "127.0.0.1", gateway_radio_port(g, "lan"));
+    node_connects(first, "m1");
+    node_connect_is_answered(second, "m2", MQTTSN_CONGESTION);
+    gateway_logs(g, "CONNECT beyond the radio's clients");
+    node_connects(node_open_to(g, "127.0.0.1", gateway_radio_port(g, "field")), "m3");
+    node_disconnects(first);
+    node_connects(second, "m2");
 }
 
 static void connects_of_one_host_come_so_often_and_no_more(struct scene *s) /* SN-CONN-13 */
@@ -142,7 +142,7 @@ static void qos_minus_one(struct node *n, const char *text)
                                            .tail = span_text(text) });
 }
 
-static void messages_without_a_session_come_so_often_and_no_more(struct scene *s) /* SN-M1-6 */
+static void what_one_host_says_too_often_costs_another_nothing(struct scene *s) /* SN-M1-6 */
 {
     broker_start(s, (struct broker_options){ 0 });
     struct gateway *g = gateway_start(s, (struct settings){ .limits = "qos_minus_one_per_source: 1",
@@ -173,12 +173,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE_IN_BOTH(one_host_has_so_many_clients_and_no_more),
-        SCENE(one_forwarder_has_so_many_nodes_and_no_more),
+        SCENE_IN_BOTH(one_radio_has_so_many_clients_and_no_more),
         SCENE_IN_BOTH(connects_of_one_host_come_so_often_and_no_more),
         SCENE_IN_BOTH(connects_of_all_come_so_often_and_no_more),
         SCENE_IN_BOTH(so_many_connect_at_once_and_no_more),
         SCENE(frames_of_one_host_come_so_often_and_no_more),
-        SCENE(messages_without_a_session_come_so_often_and_no_more),
+        SCENE(what_one_host_says_too_often_costs_another_nothing),
         SCENE(who_asks_for_a_will_stops_at_three_times_the_octets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
