@@ -5,8 +5,9 @@
  * its answer, so that the bring-up, frames and questions about addresses share one queue without knowing each other.
  *
  * An NCP forgets its settings and endpoints in every reset, asked for or not. So there is one way to recover from
- * anything: what was under way is lost, the NCP is reset unless it just was, and the bring-up runs from the beginning.
- * When that fails too often, the line itself is closed and opened. */
+ * anything: what was under way is lost, the NCP is reset, and the bring-up runs from the beginning. Also when it was
+ * reset just now, by itself: what we had on its way then came to it afterwards, and was perhaps counted as the first
+ * frame of ours. When all that fails too often, the line itself is closed and opened. */
 #include "radio/ezsp_machine.h"
 
 #include <assert.h>
@@ -182,11 +183,11 @@ static void on_connected(void *context, uint8_t code, msec now)
 {
     struct ezsp *e = context;
     bool asked = e->resetting || e->step == EZSP_STEP_VERSION;
-    char why[COORDINATOR_TEXT];
-    snprintf(why, sizeof why, "the NCP was reset (%s)", ash_frame_code(code));
-    e->resetting = false;
-    if (!asked && !may_begin_again(e, now, why))
+    if (!asked) {
+        ezsp_fail(e, now, "the NCP was reset (%s)", ash_frame_code(code));
         return;
+    }
+    e->resetting = false;
     forget_commands(e);
     ezsp_start_begin(e, now);
 }

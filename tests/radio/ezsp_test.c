@@ -120,6 +120,32 @@ static void a_reset_by_itself_runs_the_whole_sequence_again(void **state)
     assert_non_null(strstr(p->stage.states[1].why, "watchdog"));
 }
 
+static void says_to_all(struct peer *p)
+{
+    p->stage.c->family->broadcast(p->stage.c, 0, span_text("x"), p->stage.now);
+}
+
+/* The NCP counts from 0 after a reset, and would take a frame of before for the first of the new count. */
+static void what_was_on_its_way_when_it_reset_itself_is_not_counted(void **state)
+{
+    struct peer *p = *state;
+    p->joined = true;
+    starts(p);
+    for (int i = 0; i < 8; i++) { /* whatever number it had */
+        peer_passes(p, 61000);
+        for (int n = 0; n < i; n++) {
+            says_to_all(p);
+            peer_runs(p);
+        }
+        p->asked_count = 0;
+        says_to_all(p);
+        p->header = 4;
+        ash_announce(&p->link, ASH_RESET_WATCHDOG);
+        peer_runs(p);
+        is_in(p, COORDINATOR_UP);
+    }
+}
+
 static void a_network_that_goes_down_is_waited_for(void **state)
 {
     struct peer *p = *state;
@@ -206,6 +232,7 @@ int main(void)
         TEST(an_ncp_that_answers_no_more_is_reset_four_times_and_then_left),
         TEST(a_second_answer_to_the_first_reset_is_no_failure),
         TEST(a_reset_by_itself_runs_the_whole_sequence_again),
+        TEST(what_was_on_its_way_when_it_reset_itself_is_not_counted),
         TEST(a_network_that_goes_down_is_waited_for),
         TEST(the_probe_recognises_the_answer_to_a_reset),
         TEST(failures_long_ago_do_not_count),
