@@ -11,6 +11,7 @@
 #include "radio/little.h"
 
 enum { ZDO_PROFILE = 0, VERSION_NAMES_SENDER = 14 };
+enum { ODD_MS = 60000 }; /* between two lines about frames that make no sense */
 #define EUI64_NONE UINT64_MAX
 
 static bool is_eui64(uint64_t eui64)
@@ -37,7 +38,7 @@ static void ask_node(struct ezsp *e, uint16_t nwk, msec now)
                        e->version, &w);
     ezsp_params_end(&command, &w);
     if (!ezsp_ask(e, &command, now))
-        coordinator_log(&e->c, LEVEL_WARN,
+        coordinator_log(&e->c, LEVEL_DEBUG,
                         "node 0x%04x is not asked for its address: too many commands", nwk);
 }
 
@@ -60,7 +61,7 @@ static void ask_for(struct ezsp *e, uint16_t nwk, msec now)
     write_le16(&w, nwk);
     ezsp_params_end(&command, &w);
     if (!ezsp_ask(e, &command, now))
-        coordinator_log(&e->c, LEVEL_WARN, "node 0x%04x is not asked for: too many commands wait",
+        coordinator_log(&e->c, LEVEL_DEBUG, "node 0x%04x is not asked for: too many commands wait",
                         nwk);
 }
 
@@ -112,6 +113,14 @@ static void hear_frame(struct ezsp *e, const struct ezsp_incoming *in, uint64_t 
         ask_for(e, in->from, now);
 }
 
+static bool may_tell(struct ezsp *e, msec now)
+{
+    if (now < e->odd_until)
+        return false;
+    e->odd_until = now + ODD_MS;
+    return true;
+}
+
 static void hear_message(struct ezsp *e, struct span params, msec now)
 {
     struct ezsp_incoming in;
@@ -130,9 +139,10 @@ static void hear_message(struct ezsp *e, struct span params, msec now)
         return;
     }
     if (in.aps.options & EZSP_APS_FRAGMENT) {
-        coordinator_log(&e->c, LEVEL_WARN,
-                        "node 0x%04x sends fragments, which are not supported: %u octets dropped",
-                        in.from, (unsigned)in.data.len);
+        if (may_tell(e, now))
+            coordinator_log(&e->c, LEVEL_WARN,
+                            "node 0x%04x sends fragments, which are not supported: %u octets dropped",
+                            in.from, (unsigned)in.data.len);
         e->c.events->dropped(e->c.events->context, "fragment");
         return;
     }

@@ -101,6 +101,7 @@ struct ezsp {
     msec heard_at;   /* the last valid frame */
     msec open_until; /* for new nodes; MSEC_NEVER = closed */
     msec down_since; /* MSEC_NEVER: it is not */
+    msec odd_until;  /* the next frame that makes no sense is told after this */
 };
 
 /* ---- ezsp.c ---- */
