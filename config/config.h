@@ -158,6 +158,7 @@ struct config {
         const char *name;
         bool status; /* SN-GW-6 */
         uint64_t advertise_ms;
+        uint8_t stand_by_for, stand_by_after; /* SN-DISC-4; for 0: nobody */
         const char *state;
     } gateway;
     struct config_radio *radios;

@@ -165,12 +165,26 @@ static void check_clients(struct settings *s)
     s->config.default_client.mode = s->config.broker.mode;
 }
 
+static void check_stand_by(struct settings *s)
+{
+    const struct config *c = &s->config;
+    if (c->gateway.stand_by_for == 0 || config_refused(&s->root, "gateway.stand_by_for"))
+        return;
+    if (c->gateway.stand_by_for == c->gateway.id && !config_refused(&s->root, "gateway.id"))
+        config_complain(s, &s->root, "gateway.stand_by_for",
+                        "is gateway.id itself, it must be the id of another gateway");
+    if (c->gateway.advertise_ms == 0 && !config_refused(&s->root, "gateway.advertise"))
+        config_complain(s, &s->root, "gateway.stand_by_for",
+                        "does nothing where gateway.advertise is \"0s\"");
+}
+
 void config_check(struct settings *s)
 {
     if (!config_refused(&s->root, "gateway.name") &&
         !topic_name_valid(span_text(s->config.gateway.name)))
         config_complain(s, &s->root, "gateway.name",
                         "is part of topics, so it must not hold '+' or '#'");
+    check_stand_by(s);
     config_check_radios(s);
     check_broker(s);
     check_clients(s);

@@ -39,6 +39,13 @@ static const struct option table[] = {
       .help = "say online or offline in the retained topic <name>/status" },
     { "gateway.advertise", OPTION_DURATION, ROOT(gateway.advertise_ms), RANGE(0, SECONDS(65535)),
       .preset = "15m", .help = "T_ADV, the time between two ADVERTISE; \"0s\" = never" },
+    { "gateway.stand_by_for", OPTION_COUNT, ROOT(gateway.stand_by_for), RANGE(0, 255),
+      .preset = "0", .example = "2",
+      .help =
+          "neither advertise nor answer SEARCHGW while the gateway of this id is heard; 0 = nobody" },
+    { "gateway.stand_by_after", OPTION_COUNT, ROOT(gateway.stand_by_after), RANGE(1, 255),
+      .preset = "3",
+      .help = "N_ADV, so many of its ADVERTISE must stay away before this gateway takes over" },
     { "gateway.state", OPTION_PATH, ROOT(gateway.state), .preset = "/var/lib/mqttsn-gateway/state.db",
       .help = "what survives a restart is kept here; \"\" = keep nothing on disk" },
 

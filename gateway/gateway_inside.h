@@ -109,6 +109,7 @@ void gateway_log_others(const struct gateway *g, msec now);
 /* ---- gateway_radios.c ---- */
 MUST_CHECK bool gateway_open_radios(struct gateway *g);
 void gateway_close_radios(struct gateway *g);
+void gateway_arm_station(struct station *st, msec now); /* its next ADVERTISE */
 /* Octets of the longest message that reaches a client at this address. */
 uint16_t gateway_reach(const struct gateway *g, const struct address *to);
 

@@ -1,6 +1,6 @@
-/* gateway_others.c -- ADVERTISE of another gateway (SN-DISC-7): remembered, and said when it is news.
+/* gateway_others.c -- ADVERTISE of another gateway (SN-DISC-4, -7): remembered, and said when it is news.
  *
- * Nothing follows from it for our nodes; each chooses its gateway by itself. But two gateways with one id make nodes
+ * Nothing follows from it for our nodes; each chooses its gateway by itself. A gateway in stand-by falls silent. Two gateways with one id make nodes
  * change sides with every ADVERTISE, so that is a warning. */
 #include "gateway/gateway_inside.h"
 
@@ -31,6 +31,17 @@ static void say_other(const struct gateway *g, const struct other *one, enum oth
              g->stations[one->at.radio].radio->settings->name, where, one->duration);
 }
 
+static void stand_by(struct station *st, const struct mqttsn_message *m, msec now)
+{
+    bool silent = st->discovery.silent;
+    if (!discovery_hear(&st->discovery, m, now))
+        return;
+    if (!silent)
+        log_info("radio %s: gateway %u is back, we stand by", st->radio->settings->name,
+                 m->gateway_id);
+    gateway_arm_station(st, now);
+}
+
 void gateway_hear_other(struct gateway *g, const struct address *from,
                         const struct mqttsn_message *m, msec now)
 {
@@ -38,6 +49,7 @@ void gateway_hear_other(struct gateway *g, const struct address *from,
         .gateway_id = m->gateway_id, .duration = m->duration, .at = *from, .heard_at = now
     };
     say_other(g, &one, others_heard(&g->others, &one));
+    stand_by(&g->stations[from->radio], m, now);
     if (m->gateway_id == g->boot->gateway.id)
         say_twin(g, g->stations[from->radio].radio, now);
 }

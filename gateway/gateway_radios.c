@@ -74,7 +74,7 @@ static void on_radio_changed(void *context, struct radio *r)
     }
 }
 
-static void station_arm(struct station *st, msec now)
+void gateway_arm_station(struct station *st, msec now)
 {
     msec at = discovery_deadline(&st->discovery);
     if (at == MSEC_NEVER || !st->radio->driver->can_broadcast)
@@ -90,6 +90,7 @@ static void on_advertise(evutil_socket_t fd, short what, void *arg)
     struct gateway *g = st->gateway;
     struct mqttsn_message m;
     msec now = clock_now();
+    bool silent = st->discovery.silent;
     (void)fd, (void)what;
     if (discovery_tick(&st->discovery, gateway_reaches_broker(g), now, &m)) {
         struct writer w = writer_of(g->frame, sizeof g->frame);
@@ -98,7 +99,10 @@ static void on_advertise(evutil_socket_t fd, short what, void *arg)
             g->metrics.counts[METRIC_advertisements]++;
         }
     }
-    station_arm(st, now);
+    if (silent && !st->discovery.silent)
+        log_info("radio %s: nothing is heard of gateway %u, we advertise in its place",
+                 st->radio->settings->name, st->discovery.stand_by_for);
+    gateway_arm_station(st, now);
 }
 
 static bool open_station(struct gateway *g, size_t i, const struct radio_events *events)
@@ -115,7 +119,9 @@ static bool open_station(struct gateway *g, size_t i, const struct radio_events 
     discovery_init(&st->discovery, g->boot->gateway.id,
                    st->radio->advertises ? g->boot->gateway.advertise_ms : 0,
                    (uint32_t)gateway_random(), now);
-    station_arm(st, now);
+    discovery_stand_by(&st->discovery, g->boot->gateway.stand_by_for,
+                       g->boot->gateway.stand_by_after, now);
+    gateway_arm_station(st, now);
     return true;
 }
 

@@ -23,7 +23,7 @@ static void an_unknown_key_names_the_nearest_one(void **state)
           "g.yaml:1:7: unknown key \"colour\", known here are level, format\n" },
         { "log.level: info\n",
           "g.yaml:1:1: unknown key \"log.level\", known here are gateway, radios, broker, topics, "
-          "topics_file, clients, qos_minus_one, limits, admin, log\n" },
+          "topics_file, clients, qos_minus_one, qos_m1_retain, qos_m1_long_topic, limits, admin, log\n" },
     };
     ALL_ARE_REFUSED(rows);
 }
@@ -221,6 +221,10 @@ static void settings_must_fit_together(void **state)
           "g.yaml:1:22: clients[].username is for transparent clients, but these are aggregate\n" },
         { "broker: {prefix: a/#}\n",
           "g.yaml:1:18: broker.prefix must be the beginning of a topic, without '+' and '#'\n" },
+        { "gateway: {stand_by_for: 1}\n",
+          "g.yaml:1:25: gateway.stand_by_for is gateway.id itself, it must be the id of another gateway\n" },
+        { "gateway: {stand_by_for: 2, advertise: \"0s\"}\n",
+          "g.yaml:1:25: gateway.stand_by_for does nothing where gateway.advertise is \"0s\"\n" },
         { "gateway: {name: a+}\n",
           "g.yaml:1:17: gateway.name is part of topics, so it must not hold '+' or '#'\n" },
     };
@@ -302,9 +306,10 @@ static void all_mistakes_come_in_one_run_in_the_order_of_the_file(void **state)
 static void a_mistake_is_one_line_whatever_it_quotes(void **state)
 {
     (void)state;
-    is_refused("\"a\\nb\\e\\x9b\": 1\n",
-               "g.yaml:1:1: unknown key \"a?b??\", known here are gateway, radios, broker, "
-               "topics, topics_file, clients, qos_minus_one, limits, admin, log\n");
+    is_refused(
+        "\"a\\nb\\e\\x9b\": 1\n",
+        "g.yaml:1:1: unknown key \"a?b??\", known here are gateway, radios, broker, "
+        "topics, topics_file, clients, qos_minus_one, qos_m1_retain, qos_m1_long_topic, limits, admin, log\n");
 }
 
 static void load_is_refused(const char *mistakes)

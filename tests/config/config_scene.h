@@ -81,7 +81,8 @@ static inline struct config *is_accepted(const char *yaml)
 
 /* Every setting of this version, none at its default. */
 static const char everything[] =
-    "gateway: {id: 7, name: greenhouse, status: false, advertise: \"0s\", state: \"\"}\n"
+    "gateway: {id: 7, name: greenhouse, status: false, advertise: \"5m\", stand_by_for: 8, "
+    "stand_by_after: 5, state: \"\"}\n"
     "radios:\n"
     "  - {name: lan, driver: udp, listen: \"0.0.0.0:1884\", multicast: \"239.192.0.50\", interface: eth0}\n"
     "  - {name: six, listen: \"[0:0::1]:0\", multicast: \"[ff05::50]:9\", forwarders: true, max_message: 60}\n"
@@ -176,6 +177,8 @@ static inline void these_are_the_defaults(const struct config *c)
     assert_int_equal(c->gateway.id, 1);
     assert_string_equal(c->gateway.name, "mqttsn-gateway");
     assert_true(c->gateway.status);
+    assert_int_equal(c->gateway.stand_by_for, 0);
+    assert_int_equal(c->gateway.stand_by_after, 3);
     assert_int_equal(c->gateway.advertise_ms, 900000);
     assert_int_equal(c->radio_count, 1);
     assert_string_equal(c->radios[0].name, "lan");

@@ -34,13 +34,13 @@ void settings_write(struct scene *s, struct settings settings, char path[static 
     char text[SETTINGS_MAX], url[SCENE_PATH];
     broker_url(s, &settings, url, sizeof url);
     snprintf(text, sizeof text,
-             "gateway: {id: 7, name: gateway-under-test, advertise: \"%s\", state: \"\", status: %s}\n"
+             "gateway: {id: 7, name: gateway-under-test, advertise: \"%s\", state: \"\"%s}\n"
              "radios:\n%s\n"
              "broker: {url: \"%s\", mode: %s%s}\n"
              "limits: {%s}\n"
              "admin: {listen: \"\"}\n"
              "log: {level: %s}\n%s\n",
-             or_else(settings.advertise, "0s"), settings.status ? "true" : "false",
+             or_else(settings.advertise, "0s"), or_else(settings.gateway, ", status: false"),
              or_else(settings.radios, "  - {name: lan, driver: udp, listen: \"127.0.0.1:0\"}"), url,
              s->mode, or_else(settings.broker, ""), or_else(settings.limits, ""),
              or_else(settings.level, "debug"), or_else(settings.more, ""));

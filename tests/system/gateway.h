@@ -16,7 +16,7 @@ struct settings {
     const char *broker;    /* more inside `broker: {...}`, beginning with a comma */
     const char *limits;    /* the inside of `limits: {...}` */
     const char *level;     /* of the log */
-    bool status;           /* gateway.status, off for tests that count what the broker gets */
+    const char *gateway;   /* more inside `gateway: {...}` instead of ", status: false" */
     const char *more;      /* whole further lines: topics, clients, ... */
 };
 

@@ -77,7 +77,7 @@ static struct mqttsn_message group_hears(int fd, enum mqttsn_type type)
 
 /* The radio that joins a group at a free port; neither gateway nor broker logs what they carry, since nobody reads it
  * while a test makes them busy. Returns that port. */
-static uint16_t start_with_group(struct scene *s, const char *advertise)
+static uint16_t start_in_group(struct scene *s, const char *advertise, const char *gateway)
 {
     char radios[LINE];
     uint16_t port = scene_free_port();
@@ -87,10 +87,16 @@ static uint16_t start_with_group(struct scene *s, const char *advertise)
         port);
     broker_start(s, (struct broker_options){ .more = "log_type none\nlog_type information" });
     struct gateway *g = gateway_start(
-        s, (struct settings){ .radios = radios, .advertise = advertise, .level = "info" });
+        s, (struct settings){
+               .radios = radios, .advertise = advertise, .gateway = gateway, .level = "info" });
     g->port = gateway_radio_port(g, "lan");
     gateway_logs(g, "broker: connected to ");
     return port;
+}
+
+static uint16_t start_with_group(struct scene *s, const char *advertise)
+{
+    return start_in_group(s, advertise, NULL);
 }
 
 static void a_search_in_the_group_is_answered_in_the_group(struct scene *s) /* SN-DISC-5 */
@@ -103,6 +109,29 @@ static void a_search_in_the_group_is_answered_in_the_group(struct scene *s) /* S
     assert_int_equal(sendto(fd, search, sizeof search, 0, (struct sockaddr *)&to, sizeof to),
                      sizeof search);
     assert_int_equal(group_hears(fd, MQTTSN_GWINFO).gateway_id, 7);
+    close(fd);
+}
+
+static void say_advertise(int fd, uint16_t port, uint8_t gateway_id, uint8_t seconds)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(port) };
+    inet_pton(AF_INET, "239.192.0.50", &to.sin_addr);
+    const uint8_t advertise[] = { 5, MQTTSN_ADVERTISE, gateway_id, 0, seconds };
+    assert_int_equal(sendto(fd, advertise, sizeof advertise, 0, (struct sockaddr *)&to, sizeof to),
+                     sizeof advertise);
+}
+
+static void a_gateway_in_stand_by_takes_over_and_steps_back(struct scene *s) /* SN-DISC-4 */
+{
+    uint16_t port = start_in_group(s, "1s", ", status: false, stand_by_for: 9, stand_by_after: 1");
+    int fd = join("239.192.0.50", port);
+    say_advertise(fd, port, 9, 1);
+    gateway_logs(s->gateway, "another gateway, id 9, advertises itself");
+    gateway_logs(s->gateway, "nothing is heard of gateway 9, we advertise in its place");
+    while (group_hears(fd, MQTTSN_ADVERTISE).gateway_id == 9) {
+    }
+    say_advertise(fd, port, 9, 1);
+    gateway_logs(s->gateway, "gateway 9 is back, we stand by");
     close(fd);
 }
 
@@ -266,6 +295,7 @@ int main(void)
         SCENE_IN_BOTH(several_radios_work_at_once),
         SCENE_IN_BOTH(a_search_in_the_group_is_answered_in_the_group),
         SCENE_IN_BOTH(the_gateway_advertises_itself),
+        SCENE(a_gateway_in_stand_by_takes_over_and_steps_back),
         SCENE_IN_BOTH(advertise_is_on_time_under_full_load),
         SCENE_IN_BOTH(a_search_sent_to_the_gateway_is_answered_to_the_sender),
         SCENE_IN_BOTH(nodes_behind_one_forwarder_are_told_apart),

@@ -3,6 +3,7 @@
 #include "tests/system/gateway.h"
 #include "tests/system/peer.h"
 
+#define SAYS ", status: true"
 #define STATUS FAKE_GATEWAY "/status"
 
 static struct peer *somebody_watches(struct scene *s, const char *topic)
@@ -16,7 +17,7 @@ static struct peer *somebody_watches(struct scene *s, const char *topic)
 static void a_gateway_is_online_until_it_stops(struct scene *s) /* SN-GW-6 */
 {
     struct peer *world = somebody_watches(s, STATUS);
-    struct gateway *g = gateway_start(s, (struct settings){ .status = true });
+    struct gateway *g = gateway_start(s, (struct settings){ .gateway = SAYS });
     peer_hears(world, STATUS, "online");
     assert_int_equal(gateway_stops(g), 0);
     peer_hears(world, STATUS, "offline");
@@ -30,7 +31,7 @@ static void a_gateway_that_dies_is_offline(struct scene *s) /* SN-GW-6 */
 {
     struct peer *world = somebody_watches(s, "site/" STATUS);
     struct gateway *g =
-        gateway_start(s, (struct settings){ .status = true, .broker = ", prefix: \"site/\"" });
+        gateway_start(s, (struct settings){ .gateway = SAYS, .broker = ", prefix: \"site/\"" });
     peer_hears(world, "site/" STATUS, "online");
     gateway_is_killed(g);
     peer_hears(world, "site/" STATUS, "offline");
@@ -39,7 +40,7 @@ static void a_gateway_that_dies_is_offline(struct scene *s) /* SN-GW-6 */
 static void a_gateway_that_comes_back_to_its_broker_is_online_again(struct scene *s) /* SN-GW-6 */
 {
     struct fake_broker *b = fake_broker_open(s);
-    gateway_start(s, (struct settings){ .url = b->url, .status = true });
+    gateway_start(s, (struct settings){ .url = b->url, .gateway = SAYS });
     struct fake_link *l = fake_answers_gateway(b);
     for (int i = 0; i < 2; i++) {
         struct mqtt_packet p = fake_expects(l, MQTT_PUBLISH);

@@ -82,6 +82,95 @@ static void a_period_longer_than_the_field_is_said_as_its_most(void **state) /* 
     assert_int_equal(m.duration, 65535);
 }
 
+/* ---- stand-by ---------------------------------------------------------------------------------------------------- */
+
+static void stands_by(struct discovery *d) /* for gateway 7, with N_ADV 3 */
+{
+    discovery_init(d, 8, 900000, 0, 0);
+    discovery_stand_by(d, 7, 3, 0);
+}
+
+static bool advertises_at(struct discovery *d, msec now)
+{
+    struct mqttsn_message m;
+    return discovery_tick(d, true, now, &m);
+}
+
+static bool hears(struct discovery *d, uint8_t gateway_id, uint16_t duration, msec now)
+{
+    return discovery_hear(d,
+                          &(struct mqttsn_message){ .type = MQTTSN_ADVERTISE,
+                                                    .gateway_id = gateway_id,
+                                                    .duration = duration },
+                          now);
+}
+
+static void a_gateway_in_stand_by_is_silent_while_the_first_is_heard(void **state) /* SN-DISC-4 */
+{
+    struct discovery d;
+    struct mqttsn_message m;
+    (void)state;
+    stands_by(&d);
+    for (msec now = 0; now < 100000; now += 10000) {
+        assert_false(advertises_at(&d, now));
+        assert_false(discovery_search(&d, true, now, &m));
+        assert_false(discovery_inform(&d, true, &m));
+        assert_true(hears(&d, 7, 10, now));
+        assert_int_equal(discovery_deadline(&d), now + 35000);
+    }
+}
+
+static void it_takes_over_when_n_adv_stayed_away(void **state) /* SN-DISC-4 */
+{
+    struct discovery d;
+    struct mqttsn_message m;
+    (void)state;
+    stands_by(&d);
+    assert_true(hears(&d, 7, 10, 1000));
+    assert_false(advertises_at(&d, 1000 + 35000 - 1));
+    assert_true(advertises_at(&d, 1000 + 35000)); /* within (N_ADV + 1) periods */
+    assert_true(discovery_search(&d, true, 36001, &m));
+    assert_int_equal(discovery_deadline(&d), 36000 + 900000); /* from now on its own period */
+}
+
+static void it_takes_over_when_the_first_was_never_heard(void **state) /* SN-DISC-4 */
+{
+    struct discovery d;
+    (void)state;
+    stands_by(&d);
+    assert_false(advertises_at(&d, 3 * 900000));
+    assert_true(advertises_at(&d, 3 * 900000 + 450000));
+}
+
+static void it_falls_silent_when_the_first_returns(void **state) /* SN-DISC-4 */
+{
+    struct discovery d;
+    struct mqttsn_message m;
+    (void)state;
+    stands_by(&d);
+    assert_true(advertises_at(&d, 4 * 900000));
+    assert_false(hears(&d, 9, 10, 4 * 900000)); /* somebody else */
+    assert_true(discovery_inform(&d, true, &m));
+    assert_true(hears(&d, 7, 0, 4 * 900000)); /* it says no period: then ours */
+    assert_false(discovery_inform(&d, true, &m));
+    assert_int_equal(discovery_deadline(&d), 4 * 900000 + 3 * 900000 + 450000);
+}
+
+static void where_nobody_stands_by_nobody_falls_silent(void **state) /* SN-DISC-4, off by default */
+{
+    struct discovery d;
+    (void)state;
+    discovery_init(&d, 8, 900000, 0, 0);
+    discovery_stand_by(&d, 0, 3, 0);
+    assert_false(hears(&d, 7, 10, 0));
+    assert_false(hears(&d, 0, 10, 0));
+    assert_true(advertises_at(&d, 0));
+    discovery_init(&d, 8, 0, 0, 0); /* a radio that never advertises */
+    discovery_stand_by(&d, 7, 3, 0);
+    assert_false(hears(&d, 7, 10, 0));
+    assert_int_equal(discovery_deadline(&d), MSEC_NEVER);
+}
+
 /* ---- strangers --------------------------------------------------------------------------------------------------- */
 
 static void requests_deserve_an_answer_and_answers_do_not(void **state) /* SN-DSC-5, SN-PING-4 */
@@ -198,6 +287,11 @@ int main(void)
         cmocka_unit_test(period_0_never_advertises_and_still_answers),
         cmocka_unit_test(one_gwinfo_a_second_answers_all),
         cmocka_unit_test(a_period_longer_than_the_field_is_said_as_its_most),
+        cmocka_unit_test(a_gateway_in_stand_by_is_silent_while_the_first_is_heard),
+        cmocka_unit_test(it_takes_over_when_n_adv_stayed_away),
+        cmocka_unit_test(it_takes_over_when_the_first_was_never_heard),
+        cmocka_unit_test(it_falls_silent_when_the_first_returns),
+        cmocka_unit_test(where_nobody_stands_by_nobody_falls_silent),
         cmocka_unit_test(requests_deserve_an_answer_and_answers_do_not),
         cmocka_unit_test(a_stranger_is_answered_once_a_second_and_all_together_have_a_limit),
         cmocka_unit_test(qos_minus_one_needs_a_common_predefined_id_or_a_short_name),
