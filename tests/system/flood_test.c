@@ -248,7 +248,8 @@ static void flood_is_outlived(struct scene *s, flood_maker *make, uint64_t frame
         f->frames, f->octets, repeats(known), f->heard_frames, f->heard_octets, before, growth);
     assert_int_equal(flood_unfair(f), 0);
     assert_true(f->heard_octets <= 3 * f->octets);
-    assert_true(f->heard_frames <= CLIENTS + (seconds + 1) * ANSWERS); /* and a second's at once */
+    /* A second's answers may go at once; and some that came in may have left again. */
+    assert_true(f->heard_frames <= 2 * CLIENTS + (seconds + 1) * ANSWERS);
     assert_true(growth <= before + CLIENTS * KIB_OF_CLIENT);
 }
 
