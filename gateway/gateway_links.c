@@ -193,7 +193,11 @@ static void on_dialled(void *context, struct link *l, struct mqtt_connect *c)
 static void on_heard(void *context, struct link *l)
 {
     struct gateway *g = context;
-    gateway_settle(g, link_upstream(l), clock_now());
+    struct upstream *u = link_upstream(l);
+    gateway_settle(g, u, clock_now());
+    if (u->redial && link_is_up(l))
+        link_dial(l, clock_now());
+    u->redial = false;
 }
 
 static void shared_is_up(struct gateway *g, struct link *l)

@@ -45,6 +45,7 @@ static void link_accepted(struct link *l, msec now)
 /* One whole packet. False: the connection is gone. */
 static bool link_packet(struct link *l, struct span frame, msec now)
 {
+    const struct bufferevent *before = l->bev;
     struct mqtt_packet p;
     uint8_t refused = 0;
     enum mqtt_error e = mqtt_decode(frame, &p);
@@ -60,7 +61,7 @@ static bool link_packet(struct link *l, struct span frame, msec now)
     if (p.type == MQTT_CONNACK)
         link_accepted(l, now);
     l->links->events->heard(l->links->events->context, l);
-    return true;
+    return l->bev == before; /* hearing it may have made us dial anew */
 }
 
 /* The packets that lie whole in the first piece of the input; 0 when a packet goes beyond it. */

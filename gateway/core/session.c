@@ -292,7 +292,10 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
     s->heard_at = now;
     if (m->type != MQTTSN_CONNECT && m->type != MQTTSN_WILLTOPIC && m->type != MQTTSN_WILLMSG)
         s->connack_at = MSEC_NEVER;
+    bool unfit = delivery_drop_unfit(s, out);
     run(s, m, now, out);
+    if (unfit)
+        deliver_next(s, now, out);
     deliver_resume(s, now, out); /* it was silent, now it is there (SN-RTX-4) */
     set_deadline(s);
 }

@@ -59,7 +59,8 @@ struct delivery {
     uint8_t tries;          /* retransmissions so far */
     uint8_t topic_id_type;
     bool repaired; /* the client did not know the id once already (SN-DLV-9) */
-    bool sent;     /* as PUBLISH, under publish_id: from then on with DUP */
+    bool leaves; /* the step was sent, and its radio did not report since: T_RETRY begins when it does */
+    bool sent; /* as PUBLISH, under publish_id: from then on with DUP */
     uint16_t topic_id;
     uint16_t message_id; /* of the step that is open */
     uint16_t publish_id; /* of the PUBLISH; stays when the topic is registered again meanwhile */

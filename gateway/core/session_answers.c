@@ -57,6 +57,8 @@ void regack_take(struct session *s, const struct mqttsn_message *m, msec now, st
         delivery_refused(s, DROP_REFUSED_BY_CLIENT, now, out);
     } else {
         t->standing = TOPIC_CONFIRMED;
+        if (s->state == SESSION_ASLEEP)
+            return; /* it crossed its DISCONNECT: the rest when it wakes (SN-SLP-14) */
         delivery_publish(s, now, out);
         deliver_next(s, now, out);
     }
@@ -77,7 +79,8 @@ static void topic_unknown(struct session *s, const struct mqttsn_message *m, mse
     if (open && t && !s->delivery.repaired) {
         s->delivery.repaired = true;
         exchange_is_over(s);
-        delivery_register(s, now, out);
+        if (s->state != SESSION_ASLEEP)
+            delivery_register(s, now, out);
     } else if (open) {
         delivery_refused(s, DROP_REFUSED_BY_CLIENT, now, out);
     }
@@ -161,6 +164,7 @@ void deliver_again(struct session *s, msec now, struct actions *out)
     if (d->phase == DELIVERY_IDLE || d->phase == DELIVERY_PAUSED)
         return;
     d->tries = 1;
+    d->leaves = true;
     d->retry_at = now + delivery_patience(s, 1);
     send_step(s, out);
 }
@@ -175,6 +179,8 @@ void deliver_resume(struct session *s, msec now, struct actions *out)
     bool ask_first = !delivery_knows_topic(s) || (s->unproven && d->topic_id_type == MQTTSN_NORMAL);
     if ((d->phase == DELIVERY_PUBACK || d->phase == DELIVERY_PUBREC) && ask_first)
         delivery_register(s, now, out);
+    else if (d->phase == DELIVERY_REGISTER && !ask_first)
+        delivery_publish(s, now, out); /* its REGACK came while it slept */
     else
         deliver_again(s, now, out);
 }
@@ -191,8 +197,9 @@ static void delivery_exhausted(struct session *s, msec now, struct actions *out)
 void deliver_clock(struct session *s, msec now)
 {
     struct delivery *d = &s->delivery;
-    if (d->message && d->phase != DELIVERY_PAUSED && d->retry_at != MSEC_NEVER)
+    if (d->message && d->leaves && d->phase != DELIVERY_PAUSED && d->retry_at != MSEC_NEVER)
         d->retry_at = now + delivery_patience(s, d->tries);
+    d->leaves = false;
 }
 
 void deliver_retry(struct session *s, msec now, struct actions *out)
@@ -214,6 +221,7 @@ void deliver_retry(struct session *s, msec now, struct actions *out)
         delivery_exhausted(s, now, out);
     } else {
         d->tries++;
+        d->leaves = true;
         d->retry_at = now + delivery_patience(s, d->tries);
         send_step(s, out);
     }

@@ -127,6 +127,19 @@ static bool too_large(const struct session *s, size_t overhead, size_t tail)
     return message_octets(overhead, tail) > s->max_message;
 }
 
+bool delivery_drop_unfit(struct session *s, struct actions *out)
+{
+    const struct delivery *d = &s->delivery;
+    bool registers = d->phase == DELIVERY_REGISTER;
+    bool publishes = registers || d->phase == DELIVERY_PUBACK || d->phase == DELIVERY_PUBREC;
+    if (!d->message || !publishes ||
+        !(too_large(s, PUBLISH_OVERHEAD, d->message->payload_len) ||
+          (registers && too_large(s, REGISTER_OVERHEAD, d->message->topic_len))))
+        return false;
+    delivery_drop(s, DROP_TOO_LARGE, out);
+    return true;
+}
+
 /* ---- sending ----------------------------------------------------------------------------------------------------- */
 
 void delivery_send_register(const struct session *s, struct actions *out)
@@ -173,6 +186,7 @@ void delivery_await(struct session *s, enum delivery_phase phase, msec now)
     s->delivery.phase = (uint8_t)phase;
     s->delivery.tries = 0;
     s->delivery.retry_at = now + delivery_patience(s, 0);
+    s->delivery.leaves = true;
 }
 
 void delivery_register(struct session *s, msec now, struct actions *out)

@@ -65,6 +65,8 @@ void delivery_send_publish(struct session *s, struct actions *out);
 void delivery_ack(struct actions *out, enum mqtt_type type, uint32_t receipt);
 void delivery_end(struct session *s);
 void delivery_drop(struct session *s, enum drop why, struct actions *out);
+/* The client is heard on a radio that carries less: what is open and does not fit is dropped. True: it was. */
+bool delivery_drop_unfit(struct session *s, struct actions *out);
 bool delivery_knows_topic(const struct session *s);
 
 /* session_answers.c: what the client says to it, or does not */

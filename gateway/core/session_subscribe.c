@@ -80,8 +80,8 @@ static uint32_t filter_digest(struct span filter)
 /* The broker did not answer the last request for the very same yet: that answer is for this one too. */
 static bool is_pending(const struct session *s, const struct subscription *sub, uint8_t qos)
 {
-    return sub->standing == SUBSCRIPTION_ASKED && sub->qos == qos && sub->packet_id != 0 &&
-           flights_find(&s->upstream->mqtt.flights, sub->packet_id);
+    const struct flight *f = flights_find(&s->upstream->mqtt.flights, sub->packet_id);
+    return sub->standing == SUBSCRIPTION_ASKED && sub->qos == qos && f && f->owner == s;
 }
 
 /* Everything a SUBSCRIBE needs, or nothing of it. */
@@ -207,12 +207,10 @@ static void suback_forward(struct session *s, const struct exchange *e, uint8_t 
                                                                        : MQTTSN_ACCEPTED });
 }
 
-static void suback_arrived(struct session *s, const struct mqtt_packet *p, struct exchange *e,
-                           msec now, struct actions *out)
+static void entry_answered(struct session *s, const struct mqtt_packet *p, msec now,
+                           struct actions *out)
 {
     struct subscription *sub = subscriptions_by_packet_id(&s->subscriptions, p->packet_id);
-    if (e)
-        suback_forward(s, e, p->code, out);
     if (sub && p->code == MQTT_CLOSED_OVER) {
         session_ban(s, MQTTSN_SUBSCRIBE, filter_digest(sub->filter), now);
         actions_drop(out, DROP_CLOSED_OVER);
@@ -225,16 +223,25 @@ static void suback_arrived(struct session *s, const struct mqtt_packet *p, struc
     }
 }
 
+/* All that the client asked meanwhile for the very same filter have this answer. */
+static void exchanges_answered(struct session *s, const struct mqtt_packet *p, msec now,
+                               struct actions *out)
+{
+    bool granted = p->type == MQTT_SUBACK && (p->code & MQTT_REFUSED) == 0;
+    for (struct exchange *e; (e = inflight_by_packet_id(&s->inflight, p->packet_id));) {
+        if (p->type == MQTT_SUBACK)
+            suback_forward(s, e, p->code, out);
+        else
+            unsuback(e->message_id, out);
+        inflight_step(&s->inflight, e, granted ? EXCHANGE_ANSWERED : EXCHANGE_FREE, now);
+    }
+}
+
 void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out)
 {
-    struct exchange *e = inflight_by_packet_id(&s->inflight, p->packet_id);
+    exchanges_answered(s, p, now, out);
     if (p->type == MQTT_SUBACK)
-        suback_arrived(s, p, e, now, out);
-    else if (e)
-        unsuback(e->message_id, out);
-    bool granted = p->type == MQTT_SUBACK && (p->code & MQTT_REFUSED) == 0;
-    if (e)
-        inflight_step(&s->inflight, e, granted ? EXCHANGE_ANSWERED : EXCHANGE_FREE, now);
+        entry_answered(s, p, now, out);
     if (subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE))
         subscribe_again(s, now, out);
     else if (s->state == SESSION_CONNECTING)

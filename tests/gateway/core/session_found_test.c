@@ -1,8 +1,7 @@
 /* session_found_test.c -- what the session fuzzer and the lossy network found: each scene was a defect once. */
 #include "tests/gateway/core/scene.h"
 
-static void a_clean_session_does_not_fill_the_brokers_window_with_what_it_refused(
-    void **scene) /* Z1, transparent */
+static void a_clean_session_does_not_fill_the_brokers_window_with_what_it_refused(void **scene) /* transparent */
 {
     ((struct scene *)*scene)->limits.queue_messages = 1;
     client_connects(*scene, "m1", true);
@@ -20,7 +19,7 @@ static void a_clean_session_does_not_fill_the_brokers_window_with_what_it_refuse
     broker_receives(*scene, P(PUBACK, .packet_id = 41));
 }
 
-static void a_message_larger_than_the_queue_is_dropped_and_acknowledged(void **scene) /* Z2 */
+static void a_message_larger_than_the_queue_is_dropped_and_acknowledged(void **scene)
 {
     ((struct scene *)*scene)->limits.queue_bytes = 20;
     client_connects(*scene, "m1", false);
@@ -51,7 +50,7 @@ static void a_late_copy_of_a_qos_2_message_is_not_published_again(void **scene) 
     dropped(*scene, DROP_ANSWERED_BEFORE);
 }
 
-static void an_answer_of_the_wrong_kind_answers_nothing(void **scene) /* Z3 */
+static void an_answer_of_the_wrong_kind_answers_nothing(void **scene)
 {
     client_connects(*scene, "m1", true);
     client_sends(*scene, "m1",
@@ -65,7 +64,7 @@ static void an_answer_of_the_wrong_kind_answers_nothing(void **scene) /* Z3 */
     client_receives(*scene, "m1", M(PUBACK, .topic_id = 1, .message_id = 5));
 }
 
-static void a_receiver_that_leaves_acknowledges_only_for_itself(void **scene) /* Z4, aggregate */
+static void a_receiver_that_leaves_acknowledges_only_for_itself(void **scene) /* aggregate */
 {
     client_connects(*scene, "m1", true);
     client_connects(*scene, "m2", true);
@@ -88,6 +87,68 @@ static void a_receiver_that_leaves_acknowledges_only_for_itself(void **scene) /*
     broker_receives_nothing(*scene);
 }
 
+static void a_message_that_the_new_radio_cannot_carry_is_dropped(void **scene)
+{
+    static const char text[] = "forty octets of text that will not fit in";
+    client_connects(*scene, "m1", false);
+    uint16_t id = client_subscribes(*scene, "m1", "lamp/1", 1);
+    broker_publishes(*scene, "lamp/1", text, 1, 40);
+    client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = id, .tail = TEXT(text)));
+    session_of(*scene, "m1")->max_message = 30; /* it is heard on another radio */
+    client_sends(*scene, "m1", M(PINGREQ));
+    dropped(*scene, DROP_TOO_LARGE);
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+    client_receives(*scene, "m1", M(PINGRESP));
+    time_passes(*scene, 20 * SECOND);
+    nothing_is_sent(*scene);
+}
+
+static void a_node_that_speaks_often_still_hears_the_repetition(
+    void **scene) /* SN-RTX-1; transparent and aggregate */
+{
+    client_connects(*scene, "m1", true);
+    uint16_t id = client_subscribes(*scene, "m1", "lamp/1", 1);
+    session_of(*scene, "m1")->radio_reports = true;
+    broker_publishes(*scene, "lamp/1", "on", 1, 40);
+    uint16_t message_id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = id, .tail = TEXT("on")));
+    radio_sent(*scene, "m1");
+    for (int i = 0; i < 2; i++) {
+        time_passes(*scene, 5 * SECOND - 1);
+        client_sends(*scene, "m1", M(PINGREQ));
+        client_receives(*scene, "m1", M(PINGRESP));
+        radio_sent(*scene, "m1");
+    }
+    time_passes(*scene, 2);
+    client_receives(*scene, "m1",
+                    M(PUBLISH, .dup = true, .qos = 1, .topic_id = id, .message_id = message_id,
+                      .tail = TEXT("on")));
+}
+
+static void a_late_regack_does_not_release_what_waits_for_a_sleeper(void **scene) /* SN-SLP-14 */
+{
+    client_connects(*scene, "m1", false);
+    client_subscribes(*scene, "m1", "lamp/+", 1);
+    broker_publishes(*scene, "lamp/1", "on", 1, 40);
+    uint16_t id = client_receives(*scene, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("lamp/1")));
+    client_falls_asleep(*scene, "m1", 300);
+    client_sends(*scene, "m1", M(REGACK, .topic_id = 3, .message_id = id));
+    nothing_is_sent(*scene);
+    client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
+    client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+}
+
+static void two_subscribes_for_one_filter_are_both_answered(void **scene) /* transparent */
+{
+    client_connects(*scene, "m1", true);
+    client_sends(*scene, "m1", M(SUBSCRIBE, .qos = 1, .message_id = 1, .tail = TEXT("lamp/#")));
+    uint16_t id = broker_receives(*scene, P(SUBSCRIBE, .qos = 1, .topic = TEXT("lamp/#")));
+    client_sends(*scene, "m1", M(SUBSCRIBE, .qos = 1, .message_id = 2, .tail = TEXT("lamp/#")));
+    broker_sends(*scene, P(SUBACK, .packet_id = id, .code = 1));
+    client_receives(*scene, "m1", M(SUBACK, .qos = 1, .message_id = 1));
+    client_receives(*scene, "m1", M(SUBACK, .qos = 1, .message_id = 2));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -96,6 +157,10 @@ int main(void)
         IN_BOTH(a_late_copy_of_a_qos_2_message_is_not_published_again),
         IN_BOTH(an_answer_of_the_wrong_kind_answers_nothing),
         IN_AGGREGATE(a_receiver_that_leaves_acknowledges_only_for_itself),
+        IN_BOTH(a_message_that_the_new_radio_cannot_carry_is_dropped),
+        IN_BOTH(a_node_that_speaks_often_still_hears_the_repetition),
+        IN_BOTH(a_late_regack_does_not_release_what_waits_for_a_sleeper),
+        IN_TRANSPARENT(two_subscribes_for_one_filter_are_both_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
