@@ -1,9 +1,10 @@
 /* lossy_test.c -- a lossy network with real sockets, the real gateway and a real Mosquitto (SN-RTX, SN-DLV).
  *
  * The nodes, the air and the judge are those of the simulation (tests/gateway/core/lossy_play.c), which plays thousands
- * of seeds in its own time. Here time is real, so everything is smaller: fifty nodes with 200 messages each way, delays
- * up to 50 ms, T_RETRY 1 s. Each node has a socket of its own; what it sends and what comes back waits in the air until
- * it is due, or never arrives. LOSSY_SEED=S gives the chance another beginning; timing is the machine's all the same. */
+ * of seeds in its own time. Here time is real, so everything is smaller: fifty nodes with 200 messages each way in all,
+ * delays up to 50 ms, T_RETRY 1 s. Each node has a socket of its own; what it sends and what comes back waits in the
+ * air until it is due, or never arrives. LOSSY_SEED=S gives chance another beginning; the timing is the machine's all
+ * the same. */
 #include "tests/gateway/core/lossy_air.h"
 #include "tests/gateway/core/lossy_node.h"
 #include "tests/system/broker.h"
