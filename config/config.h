@@ -115,7 +115,7 @@ struct config_client {
     enum config_tolerance tolerance;
     enum config_wake wake_connect;
     enum config_rebind address_change, wake_address_change; /* while active; while asleep */
-    bool strict_sleep, sleep_qos0, will_on_takeover, strict_client_id, reject_zero_keepalive;
+    bool probe, strict_sleep, sleep_qos0, will_on_takeover, strict_client_id, reject_zero_keepalive;
     uint16_t awake_extra; /* awake_max: messages beyond those queued at wake-up (SN-SLP-8) */
 };
 

@@ -173,6 +173,8 @@ static const struct option table[] = {
       .help = "likewise" },
     { "clients[].tolerance", OPTION_CHOICE, CLIENT(tolerance), .words = "half|spec",
       .preset = "half", .help = "lost after 1.5 x keep-alive; spec: 1.1 x above a minute" },
+    { "clients[].probe", OPTION_FLAG, CLIENT(probe), .preset = "false",
+      .help = "send PINGREQ to an active client that is silent, before it is lost" },
     { "clients[].wake_connect", OPTION_CHOICE, CLIENT(wake_connect), .words = "honour|resume",
       .preset = "honour", .help = "a CONNECT from sleep: its flags, or \"I am back\"" },
     { "clients[].strict_sleep", OPTION_FLAG, CLIENT(strict_sleep), .preset = "false",

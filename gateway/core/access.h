@@ -18,6 +18,7 @@ struct access_filters {
 /* One row, as the core needs it. Borrowed from the settings; a reload gives the session a new one. */
 struct access {
     bool allow, strict_sleep, sleep_qos0, will_on_takeover, strict_client_id, reject_zero_keepalive;
+    bool probe; /* an active client that is silent is sent PINGREQ before it is lost: SN-PING-3 */
     bool wake_resume; /* flags of a CONNECT from asleep are ignored: SN-SLP-12 */
     enum access_tolerance tolerance;
     uint16_t awake_extra; /* SN-SLP-8 */

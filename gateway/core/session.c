@@ -172,9 +172,10 @@ static msec state_deadline(const struct session *s)
     const struct limits *l = s->common->limits;
     switch (s->state) {
     case SESSION_ACTIVE:
-        return earlier(s->heard_at + (s->keep_alive_s > 0 ? access_patience(s->access, s->keep_alive_s)
-                                                          : l->max_idle),
-                       grace_deadline(s));
+        return earlier(
+            s->heard_at + s->prompts * l->retry +
+                (s->keep_alive_s > 0 ? access_patience(s->access, s->keep_alive_s) : l->max_idle),
+            grace_deadline(s));
     case SESSION_ASLEEP: /* the time begins anew with each sleep (SN-SLP-10) */
         return later(s->heard_at, s->entered_at) + access_patience(s->access, s->sleep_s);
     case SESSION_AWAKE: /* and stands while retransmissions go on (SN-SLP-6) */
@@ -290,6 +291,8 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
         return;
     }
     s->heard_at = now;
+    if (s->state == SESSION_ACTIVE)
+        s->prompts = 0;
     if (m->type != MQTTSN_CONNECT && m->type != MQTTSN_WILLTOPIC && m->type != MQTTSN_WILLMSG)
         s->connack_at = MSEC_NEVER;
     bool unfit = delivery_drop_unfit(s, out);
@@ -348,7 +351,7 @@ void session_tick(struct session *s, msec now, struct actions *out)
     free_spent(s);
     if (s->state == SESSION_ACTIVE && now >= grace_deadline(s)) {
         session_dismiss(s, now, out);
-    } else if (now >= state_deadline(s)) {
+    } else if (now >= state_deadline(s) && !silence_probed(s, out)) {
         if (STATES_CONNECTED >> s->state & 1U)
             session_lose(s, now, out);
         else if (STATES_CONNECTING >> s->state & 1U)

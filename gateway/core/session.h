@@ -84,7 +84,7 @@ struct session {
     bool radio_reports;    /* its radio tells when it is done with a frame: session_sent */
     uint16_t unsent; /* frames that such a radio has and did not report yet; the shell counts up */
     uint16_t last_message_id; /* of ours */
-    uint8_t prompts;          /* WILLTOPICREQ or WILLMSGREQ sent again so far */
+    uint8_t prompts;          /* WILLTOPICREQ or WILLMSGREQ sent again, or PINGREQ sent, so far */
     uint32_t awake_left;      /* deliveries that may still begin in this awake period (SN-SLP-8) */
     msec heard_at;            /* last sign of life */
     msec entered_at;          /* the state */

@@ -87,4 +87,5 @@ void subscribe_expire(struct session *s, msec now, struct actions *out);
 
 /* session_sleep.c: keep-alive, sleep, leaving */
 handler ping_answer, wake_to_collect, wake_again, sleep_or_leave, sign_of_life;
+bool silence_probed(struct session *s, struct actions *out);
 void awake_finish(struct session *s, msec now, struct actions *out);

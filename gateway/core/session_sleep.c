@@ -17,6 +17,17 @@ void ping_answer(struct session *s, const struct mqttsn_message *m, msec now, st
     session_reply(out, MQTTSN_PINGRESP, 0);
 }
 
+/* Whether or not the client promised to be heard by now, it may be there: it is asked first, N_RETRY times more
+ * (SN-PING-3). False: it has been, or is not to be. */
+bool silence_probed(struct session *s, struct actions *out)
+{
+    if (s->state != SESSION_ACTIVE || !s->access->probe || s->prompts > s->common->limits->retry_count)
+        return false;
+    s->prompts++;
+    session_reply(out, MQTTSN_PINGREQ, 0);
+    return true;
+}
+
 /* PINGRESP ends the awake period when all that may be delivered in it is through (SN-SLP-7, -8). */
 void awake_finish(struct session *s, msec now, struct actions *out)
 {

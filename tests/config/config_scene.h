@@ -139,6 +139,7 @@ static const char everything[] =
     "    username: you\n"
     "    password_file: secret\n"
     "    tolerance: spec\n"
+    "    probe: true\n"
     "    wake_connect: resume\n"
     "    strict_sleep: true\n"
     "    sleep_qos0: false\n"

@@ -42,7 +42,7 @@ static void a_client_that_no_row_matches_has_the_defaults(void **state)
     assert_int_equal(client->wake_address_change, REBIND_ANY);
     assert_true(client->sleep_qos0);
     assert_false(client->strict_sleep || client->will_on_takeover || client->strict_client_id);
-    assert_false(client->reject_zero_keepalive);
+    assert_false(client->reject_zero_keepalive || client->probe);
     assert_int_equal(client->awake_extra, 10);
     config_free(c);
 }
@@ -107,7 +107,8 @@ static void clients_and_limits_are_read(void **state)
     assert_true(span_equal(client->password, span_text("pass word")));
     assert_int_equal(client->tolerance, TOLERANCE_SPEC);
     assert_int_equal(client->wake_connect, WAKE_RESUME);
-    assert_true(client->strict_sleep && client->will_on_takeover && client->strict_client_id);
+    assert_true(client->probe && client->strict_sleep && client->will_on_takeover &&
+                client->strict_client_id);
     assert_true(client->reject_zero_keepalive && !client->sleep_qos0);
     assert_int_equal(client->address_change, REBIND_DENY);
     assert_int_equal(client->wake_address_change, REBIND_SAME_IP);
