@@ -133,11 +133,38 @@ static void refuse_connect(struct gateway *g, const struct address *from, uint8_
         gateway_drop(g, DROP_STRANGER_MUTED, gateway_who(g, from));
 }
 
+/* A session kept for a client that is away, in which there is nothing to keep. */
+static bool is_hollow(const struct session *s)
+{
+    bool away = s->state == SESSION_DISCONNECTED || s->state == SESSION_LOST;
+    bool nothing = s->subscriptions.count == 0 && s->topics.normal.count == 0 &&
+                   s->queue.count == 0 && s->inflight.open == 0;
+    return away && nothing && !s->delivery.message && !s->will;
+}
+
+/* A flood of CONNECTs that want their sessions kept must not keep others out for days after it is over. A few are
+ * looked at for each that is turned away: no one CONNECT costs much, and all are seen in time. */
+static bool make_room(struct gateway *g, msec now)
+{
+    enum { LOOKS = 8 };
+    for (int i = 0; i < LOOKS; i++) {
+        struct peer *one = peers_turn(g->peers);
+        if (!one || !is_hollow(peer_session(one)))
+            continue;
+        g->actions.count = 0;
+        actions_forget(&g->actions);
+        gateway_perform(g, one, now);
+        g->metrics.counts[METRIC_sessions_displaced]++;
+        return true;
+    }
+    return false;
+}
+
 /* NULL: it is told, and counted, why not. */
 static struct peer *new_client(struct gateway *g, const struct address *from, struct span client_id,
                                msec now)
 {
-    bool full = peers_count(g->peers) >= g->current->limits.clients;
+    bool full = peers_count(g->peers) >= g->current->limits.clients && !make_room(g, now);
     enum drop why =
         full ? DROP_CONGESTION : guard_admit(&g->guard, from->radio, gateway_source(g, from), now);
     struct peer *one = why == DROPS ? peers_add(g->peers, client_id, &g->common, now) : NULL;

@@ -24,6 +24,7 @@ struct peer {
 struct peers {
     uint64_t seed;
     struct peer *ids, *addresses;
+    struct peer *turn; /* whose turn is next; NULL: the first one's */
 };
 
 struct peers *peers_new(uint64_t seed)
@@ -74,6 +75,13 @@ struct peer *peers_next(const struct peers *p, const struct peer *before)
     return before ? before->by_id.next : p->ids;
 }
 
+struct peer *peers_turn(struct peers *p)
+{
+    struct peer *one = p->turn ? p->turn : p->ids;
+    p->turn = one ? one->by_id.next : NULL;
+    return one;
+}
+
 struct peer *peers_add(struct peers *p, struct span client_id, const struct common *common, msec now)
 {
     struct peer *one = calloc(1, sizeof *one);
@@ -107,6 +115,8 @@ void peers_bind(struct peers *p, struct peer *one, const struct address *a)
 void peers_remove(struct peers *p, struct peer *one)
 {
     peers_unbind(p, one);
+    if (p->turn == one)
+        p->turn = one->by_id.next;
     HASH_DELETE(by_id, p->ids, one);
     session_clear(&one->session);
     free(one);

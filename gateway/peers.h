@@ -24,6 +24,9 @@ struct peer *peers_by_client_id(const struct peers *p, struct span client_id);
 struct peer *peers_by_address(const struct peers *p, const struct address *a);
 struct peer *peers_next(const struct peers *p, const struct peer *before); /* NULL begins, NULL ends */
 
+/* One after the other, round and round, whoever comes and goes; NULL when there is none. */
+struct peer *peers_turn(struct peers *p);
+
 /* A hash of the address, for tables of strangers. */
 uint32_t peers_hash(const struct peers *p, const struct address *a);
 

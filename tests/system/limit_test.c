@@ -81,6 +81,26 @@ static void one_radio_has_so_many_clients_and_no_more(struct scene *s) /* SN-CON
     node_connects(second, "m2");
 }
 
+/* SN-CONN-13, SN-SES-8: a kept session with something in it is nobody's room. */
+static void a_kept_session_with_nothing_in_it_makes_room(struct scene *s)
+{
+    struct gateway *g = gateway_limited(s, "clients: 2");
+    struct peer *world = peer_open(s, "world");
+    struct node *hollow = node_open(g), *full = node_open(g), *third = node_open(g);
+    node_connects_kept(full, "m1");
+    node_subscribes(full, "lamp/1", 1);
+    node_disconnects(full);
+    node_connects_kept(hollow, "m2");
+    node_connect_is_answered(third, "m3", MQTTSN_CONGESTION); /* it is there */
+    node_disconnects(hollow);
+    node_connects(third, "m3");
+    node_connect_is_answered(hollow, "m2", MQTTSN_CONGESTION);
+    peer_publishes(world, "lamp/1", 1, "on");
+    node_connects_kept(full, "m1");
+    node_is_told_topic(full, "lamp/1");
+    node_receives_and_acks(full, "on");
+}
+
 static void connects_of_one_host_come_so_often_and_no_more(struct scene *s) /* SN-CONN-13 */
 {
     struct gateway *g = gateway_limited(s, "connects_per_source: 1");
@@ -174,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE_IN_BOTH(one_host_has_so_many_clients_and_no_more),
         SCENE_IN_BOTH(one_radio_has_so_many_clients_and_no_more),
+        SCENE_IN_BOTH(a_kept_session_with_nothing_in_it_makes_room),
         SCENE_IN_BOTH(connects_of_one_host_come_so_often_and_no_more),
         SCENE_IN_BOTH(connects_of_all_come_so_often_and_no_more),
         SCENE_IN_BOTH(so_many_connect_at_once_and_no_more),
