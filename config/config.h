@@ -25,6 +25,7 @@ enum config_tolerance {
     TOLERANCE_SPEC
 }; /* 1.5 x always, or section 7.2: 1.1 x above a minute */
 enum config_wake { WAKE_HONOUR, WAKE_RESUME }; /* flags of a CONNECT from asleep: SN-SLP-12 */
+enum config_will_update { WILL_UPDATE_KEEP, WILL_UPDATE_RECONNECT }; /* SN-WILL-10 */
 enum config_rebind {
     REBIND_ANY,
     REBIND_SAME_IP,
@@ -114,6 +115,7 @@ struct config_client {
     struct span password;
     enum config_tolerance tolerance;
     enum config_wake wake_connect;
+    enum config_will_update will_update;
     enum config_rebind address_change, wake_address_change; /* while active; while asleep */
     bool probe, strict_sleep, sleep_qos0, will_on_takeover, strict_client_id, reject_zero_keepalive;
     uint16_t awake_extra; /* awake_max: messages beyond those queued at wake-up (SN-SLP-8) */

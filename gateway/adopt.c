@@ -24,6 +24,7 @@ static struct access access_of(const struct config_client *c)
         .strict_client_id = c->strict_client_id,
         .reject_zero_keepalive = c->reject_zero_keepalive,
         .probe = c->probe,
+        .will_reconnect = c->will_update == WILL_UPDATE_RECONNECT,
         .wake_resume = c->wake_connect == WAKE_RESUME,
         .tolerance = c->tolerance == TOLERANCE_SPEC ? ACCESS_SPEC : ACCESS_HALF,
         .awake_extra = c->awake_extra,

@@ -19,7 +19,8 @@ struct access_filters {
 struct access {
     bool allow, strict_sleep, sleep_qos0, will_on_takeover, strict_client_id, reject_zero_keepalive;
     bool probe; /* an active client that is silent is sent PINGREQ before it is lost: SN-PING-3 */
-    bool wake_resume; /* flags of a CONNECT from asleep are ignored: SN-SLP-12 */
+    bool will_reconnect; /* the broker hears of a will that was changed: SN-WILL-10 */
+    bool wake_resume;    /* flags of a CONNECT from asleep are ignored: SN-SLP-12 */
     enum access_tolerance tolerance;
     uint16_t awake_extra; /* SN-SLP-8 */
     struct access_filters publish, subscribe;

@@ -90,7 +90,8 @@ static void aggregate_request(struct upstream *u, struct session *s, const struc
     struct aggregate *a = aggregate_of(u);
     switch (p->type) {
     case MQTT_CONNECT:
-        session_connects(a, s, p->connect.clean, now);
+        if (!session_is_connected(s)) /* else it has another will, and that is with us already */
+            session_connects(a, s, p->connect.clean, now);
         break;
     case MQTT_DISCONNECT:
         if (p->connect.has_will)

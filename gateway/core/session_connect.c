@@ -230,6 +230,17 @@ void connect_answered(struct session *s, const struct mqtt_packet *p, msec now, 
 
 /* ---- will updates ------------------------------------------------------------------------------------------------ */
 
+/* MQTT has no way to change a will but another CONNECT. Where the settings want the broker's copy to be the newest, it
+ * gets one; a connection still to be made has the new will anyway (SN-WILL-10). */
+static void renew_upstream(struct session *s, struct actions *out)
+{
+    struct mqtt_packet p = { .type = MQTT_CONNECT };
+    if (!s->access->will_reconnect || !s->upstream || s->upstream->mqtt.state == MQTT_CLIENT_OFFLINE)
+        return;
+    session_connect_packet(s, &p.connect);
+    actions_upstream(out, &p);
+}
+
 void will_topic_update(struct session *s, const struct mqttsn_message *m, msec now,
                        struct actions *out)
 {
@@ -244,6 +255,8 @@ void will_topic_update(struct session *s, const struct mqttsn_message *m, msec n
         code = MQTTSN_CONGESTION;
     }
     session_reply(out, MQTTSN_WILLTOPICRESP, code);
+    if (code == MQTTSN_ACCEPTED)
+        renew_upstream(s, out);
 }
 
 void will_message_update(struct session *s, const struct mqttsn_message *m, msec now,
@@ -256,4 +269,6 @@ void will_message_update(struct session *s, const struct mqttsn_message *m, msec
     else if (!will_set_message(s->will, m->tail))
         code = MQTTSN_CONGESTION;
     session_reply(out, MQTTSN_WILLMSGRESP, code);
+    if (code == MQTTSN_ACCEPTED)
+        renew_upstream(s, out);
 }

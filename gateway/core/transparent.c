@@ -17,7 +17,7 @@ static void forward(struct upstream *u, const struct session *s, const struct mq
 static void transparent_request(struct upstream *u, struct session *s, const struct mqtt_packet *p,
                                 msec now)
 {
-    if (p->type == MQTT_CONNECT && p->connect.clean)
+    if (p->type == MQTT_CONNECT && p->connect.clean && !session_is_connected(s))
         mqtt_client_clear(&u->mqtt); /* nothing of the old connection counts any more */
     else if (p->type == MQTT_PUBACK && p->code == MQTT_REFUSED && s->clean)
         mqtt_client_hold(&u->mqtt, p->receipt, 0,

@@ -25,7 +25,8 @@ struct upstream;
 struct strategy {
     /* What a session wants. QoS of a SUBSCRIBE, receipts and so on as in struct mqtt_packet. A PUBACK with
      * code MQTT_REFUSED says that there is no room for that message. A DISCONNECT with
-     * connect.has_will asks to publish that will first. */
+     * connect.has_will asks to publish that will first. A CONNECT of a session that is connected asks for the same
+     * connection once more, since its will is another. */
     void (*request)(struct upstream *u, struct session *s, const struct mqtt_packet *p, msec now);
     /* A message, or an answer for whoever reserved its packet id, already entered in u->mqtt. */
     void (*message)(struct upstream *u, const struct mqtt_packet *p, msec now);

@@ -141,6 +141,7 @@ static const char everything[] =
     "    tolerance: spec\n"
     "    probe: true\n"
     "    wake_connect: resume\n"
+    "    will_update: reconnect\n"
     "    strict_sleep: true\n"
     "    sleep_qos0: false\n"
     "    will_on_takeover: true\n"

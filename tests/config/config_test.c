@@ -38,6 +38,7 @@ static void a_client_that_no_row_matches_has_the_defaults(void **state)
     assert_null(client->subscribe);
     assert_int_equal(client->tolerance, TOLERANCE_HALF);
     assert_int_equal(client->wake_connect, WAKE_HONOUR);
+    assert_int_equal(client->will_update, WILL_UPDATE_KEEP);
     assert_int_equal(client->address_change, REBIND_SAME_IP);
     assert_int_equal(client->wake_address_change, REBIND_ANY);
     assert_true(client->sleep_qos0);
@@ -107,6 +108,7 @@ static void clients_and_limits_are_read(void **state)
     assert_true(span_equal(client->password, span_text("pass word")));
     assert_int_equal(client->tolerance, TOLERANCE_SPEC);
     assert_int_equal(client->wake_connect, WAKE_RESUME);
+    assert_int_equal(client->will_update, WILL_UPDATE_RECONNECT);
     assert_true(client->probe && client->strict_sleep && client->will_on_takeover &&
                 client->strict_client_id);
     assert_true(client->reject_zero_keepalive && !client->sleep_qos0);

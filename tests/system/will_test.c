@@ -152,6 +152,41 @@ static void a_gateway_that_is_killed_leaves_its_wills_to_the_broker(struct scene
     peer_hears(world, "will/m1", "gone");
 }
 
+/* The node keeps its message until the new connection is there. */
+static void publishes_until_it_is_taken(struct node *n)
+{
+    int64_t deadline = deadline_in(PATIENCE_MS);
+    struct mqttsn_message m;
+    do {
+        assert_true(deadline_left(deadline) > 0);
+        node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PUBLISH,
+                                               .qos = 1,
+                                               .topic_id_type = MQTTSN_SHORT,
+                                               .topic_id = 'a' << 8 | 'b',
+                                               .message_id = node_next_message_id(n),
+                                               .tail = span_text("x") });
+        m = node_expects(n, MQTTSN_PUBACK);
+    } while (m.return_code == MQTTSN_CONGESTION);
+    assert_int_equal(m.return_code, MQTTSN_ACCEPTED);
+}
+
+static void a_killed_gateway_leaves_the_newest_will_where_that_is_wanted(struct scene *s) /* SN-WILL-10 */
+{
+    struct gateway *g = gateway_start_with_broker(
+        s, (struct settings){ .more = "clients: [{match: \"*\", will_update: reconnect}]" });
+    struct peer *world = peer_open(s, "world");
+    peer_subscribes(world, "will/#", 1);
+    struct node *n = node_open(g);
+    node_connects_with_will(n, "m1", 60, "will/m1", "old");
+    node_sends(n, (struct mqttsn_message){ .type = MQTTSN_WILLMSGUPD, .tail = span_text("new") });
+    assert_int_equal(node_expects(n, MQTTSN_WILLMSGRESP).return_code, MQTTSN_ACCEPTED);
+    publishes_until_it_is_taken(n);
+    peer_hears_nothing(world); /* the old connection ended well */
+    gateway_is_killed(g);
+    peer_hears(world, "will/m1", "new");
+    peer_hears_nothing(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -166,6 +201,7 @@ int main(void)
         SCENE_IN_BOTH(a_sleeper_that_does_not_come_back_is_lost),
         SCENE_IN_BOTH(a_gateway_that_is_stopped_publishes_no_will),
         SCENE(a_gateway_that_is_killed_leaves_its_wills_to_the_broker),
+        SCENE(a_killed_gateway_leaves_the_newest_will_where_that_is_wanted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
