@@ -88,7 +88,7 @@ static void a_kept_session_with_nothing_in_it_makes_room(struct scene *s)
     struct peer *world = peer_open(s, "world");
     struct node *hollow = node_open(g), *full = node_open(g), *third = node_open(g);
     node_connects_kept(full, "m1");
-    node_subscribes(full, "lamp/1", 1);
+    node_subscribes(full, "lamp/#", 1); /* which takes no topic id */
     node_disconnects(full);
     node_connects_kept(hollow, "m2");
     node_connect_is_answered(third, "m3", MQTTSN_CONGESTION); /* it is there */
