@@ -42,6 +42,7 @@ struct lossy_gateway *lossy_gateway_new(const struct lossy_gateway_plan *plan,
     g->plan = *plan;
     g->broker = b;
     g->ledger = l;
+    g->chance = plan->seed;
     g->limits = usual_limits(plan);
     g->access = (struct access){ .allow = true, .sleep_qos0 = true, .awake_extra = 10 };
     g->common = (struct common){ &g->limits, predefined_new(NULL, 0) };
@@ -230,6 +231,11 @@ size_t lossy_gateway_lost(const struct lossy_gateway *g)
 size_t lossy_gateway_refused(const struct lossy_gateway *g)
 {
     return g->refused;
+}
+
+size_t lossy_gateway_broken(const struct lossy_gateway *g)
+{
+    return g->broken;
 }
 
 void lossy_gateway_must_be_idle(const struct lossy_gateway *g)

@@ -15,6 +15,7 @@ struct lossy_gateway_plan {
     size_t nodes;
     msec retry;           /* T_RETRY */
     uint32_t retry_count; /* N_RETRY */
+    uint64_t seed;        /* of the connections to the broker, which break by chance */
     void (*send)(void *context, size_t node, struct span frame);
     void *context;
 };
@@ -30,14 +31,12 @@ void lossy_gateway_hears(struct lossy_gateway *g, size_t node, struct span frame
 /* The broker has something for its connections. */
 void lossy_gateway_serves(struct lossy_gateway *g, msec now);
 
-/* The connection of this node to the broker, or the one that all share, breaks and is made again. */
-void lossy_gateway_breaks(struct lossy_gateway *g, size_t node, msec now);
-
 msec lossy_gateway_deadline(const struct lossy_gateway *g);
 void lossy_gateway_tick(struct lossy_gateway *g, msec now);
 
 size_t lossy_gateway_lost(const struct lossy_gateway *g);    /* how often a session was lost */
 size_t lossy_gateway_refused(const struct lossy_gateway *g); /* "congestion" */
+size_t lossy_gateway_broken(const struct lossy_gateway *g);  /* connections */
 
 /* Does anything wait anywhere? Then the ledger hears of it: nothing may, when all is delivered. */
 void lossy_gateway_must_be_idle(const struct lossy_gateway *g);

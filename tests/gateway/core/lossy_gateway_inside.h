@@ -23,7 +23,8 @@ struct lossy_gateway {
     struct common common;
     struct aggregate *shared; /* NULL: transparent */
     struct actions actions;
-    size_t lost, refused;
+    uint64_t chance;
+    size_t lost, refused, broken;
     struct station stations[];
 };
 

@@ -2,8 +2,10 @@
  *
  * A connection is a buffer each way that is emptied at once, so a session that asks for something has its answer before
  * the next frame comes: the network between node and gateway is what is bad here. But connections break, now and then,
- * and are dialled again at once, with whatever is open on them. */
+ * with what is on them just then, and are dialled again at once. */
 #include "tests/gateway/core/lossy_gateway_inside.h"
+
+#include "tests/xorshift.h"
 
 #include <stdlib.h>
 
@@ -59,12 +61,37 @@ static bool carry_down(struct lossy_gateway *g, struct upstream *u, size_t conne
     return true;
 }
 
+/* ---- connections that break -------------------------------------------------------------------------------------- */
+
+static void dial(struct lossy_gateway *g, struct upstream *u, msec now)
+{
+    struct mqtt_connect connect = { .client_id = span_text("gateway") };
+    if (!g->shared)
+        session_connect_packet(u->session, &connect);
+    mqtt_client_open(&u->mqtt, &connect, now);
+}
+
+/* Whatever was about to be carried, in both directions, is lost. */
+static void break_sometimes(struct lossy_gateway *g, struct upstream *u, size_t connection, msec now)
+{
+    enum { BREAKS_ONCE_IN = 300 };
+    size_t waiting = u->mqtt.out.len + lossy_broker_out(g->broker, connection)->len;
+    if (u->mqtt.state != MQTT_CLIENT_ONLINE || waiting == 0 ||
+        chance_below(&g->chance, BREAKS_ONCE_IN) > 0)
+        return;
+    g->broken++;
+    lossy_broker_lost(g->broker, connection);
+    mqtt_client_lost(&u->mqtt);
+    dial(g, u, now);
+}
+
 /* Both ways, until nothing is left. */
 static void feed(struct lossy_gateway *g, struct upstream *u, size_t connection, msec now)
 {
     settle(g, u, now);
-    while (carry_up(g, u, connection) || carry_down(g, u, connection, now))
-        ;
+    do
+        break_sometimes(g, u, connection, now);
+    while (carry_up(g, u, connection) || carry_down(g, u, connection, now));
 }
 
 /* ---- connections ------------------------------------------------------------------------------------------------- */
@@ -81,19 +108,6 @@ static void hang_up(struct lossy_gateway *g, struct station *st, msec now)
     st->closing = false;
 }
 
-static void dial(struct station *st, msec now)
-{
-    struct mqtt_connect connect = { 0 };
-    session_connect_packet(&st->session, &connect);
-    mqtt_client_open(&st->own.mqtt, &connect, now);
-}
-
-static void dial_shared(struct lossy_gateway *g, msec now)
-{
-    mqtt_client_open(&aggregate_upstream(g->shared)->mqtt,
-                     &(struct mqtt_connect){ .client_id = span_text("gateway") }, now);
-}
-
 /* CONNECT: the connection begins anew. */
 static void connect_own(struct lossy_gateway *g, struct station *st, const struct mqtt_packet *p,
                         msec now)
@@ -108,7 +122,7 @@ static void connect_own(struct lossy_gateway *g, struct station *st, const struc
     }
     hang_up(g, st, now);
     st->own.strategy->request(&st->own, &st->session, p, now);
-    dial(st, now);
+    dial(g, &st->own, now);
 }
 
 void lossy_links_request(struct lossy_gateway *g, struct station *st, const struct mqtt_packet *p,
@@ -133,7 +147,7 @@ void lossy_links_open_shared(struct lossy_gateway *g, msec now)
     struct upstream *u = aggregate_upstream(g->shared);
     mqtt_client_init(&u->mqtt, 0, g->limits.connect_timeout);
     u->flight_limit = g->limits.uplink_bytes;
-    dial_shared(g, now);
+    dial(g, u, now);
     feed(g, u, g->plan.nodes, now);
 }
 
@@ -154,19 +168,4 @@ void lossy_gateway_serves(struct lossy_gateway *g, msec now)
 {
     for (size_t i = 0; i < (g->shared ? 1 : g->plan.nodes); i++)
         lossy_links_feed(g, &g->stations[i], now);
-}
-
-void lossy_gateway_breaks(struct lossy_gateway *g, size_t node, msec now)
-{
-    struct station *st = &g->stations[node];
-    struct mqtt_client *c = g->shared ? &aggregate_upstream(g->shared)->mqtt : &st->own.mqtt;
-    if (c->state != MQTT_CLIENT_ONLINE || st->closing)
-        return;
-    lossy_broker_lost(g->broker, g->shared ? g->plan.nodes : node);
-    mqtt_client_lost(c);
-    if (g->shared)
-        dial_shared(g, now);
-    else
-        dial(st, now);
-    lossy_links_feed(g, st, now);
 }

@@ -7,7 +7,7 @@ struct lossy_result {
     char fault[LEDGER_FAULT];  /* empty: all is well */
     size_t up, down, repeated; /* messages received by the world, by nodes; at QoS 1 once more */
     size_t frames, frames_lost, frames_doubled, frames_overtaken;
-    size_t sessions_lost, refused, connects, naps;
+    size_t sessions_lost, refused, broken, connects, naps;
     msec lasted; /* in the time of the play */
 };
 

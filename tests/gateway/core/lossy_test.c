@@ -29,10 +29,11 @@ static void play(bool aggregate, uint64_t seed)
     if (getenv("LOSSY_VERBOSE"))
         printf("seed %" PRIu64
                " (%s): up %zu, down %zu, repeated %zu; frames %zu, lost %zu, doubled %zu, "
-               "overtaken %zu; sessions lost %zu, congestion %zu, connects %zu, naps %zu, %" PRIu64
+               "overtaken %zu; sessions lost %zu, congestion %zu, broken %zu, connects %zu, naps %zu, %" PRIu64
                " s\n",
                seed, mode, r.up, r.down, r.repeated, r.frames, r.frames_lost, r.frames_doubled,
-               r.frames_overtaken, r.sessions_lost, r.refused, r.connects, r.naps, r.lasted / 1000);
+               r.frames_overtaken, r.sessions_lost, r.refused, r.broken, r.connects, r.naps,
+               r.lasted / 1000);
     if (r.fault[0] != '\0')
         fail_msg("seed %" PRIu64 " (%s): %s; again: LOSSY_SEED=%" PRIu64
                  " build/tests/gateway/core/lossy_test",
