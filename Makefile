@@ -171,10 +171,13 @@ bench: deps-BENCH ## speed and memory against a bare relay; writes tests/bench/R
 	$(again) all $(BENCH_PROGRAMS)
 	@BUILD=$(BUILD) tests/bench/run
 
-coverage: deps-LINT ## branches that the tests reach in the pure parts
+coverage: FUZZ_SECONDS := 5
+coverage: deps-LINT ## branches that the tests reach in the pure parts, and all other figures; writes tests/RESULTS.md
+	$(again) fuzz FUZZ_SECONDS=$(FUZZ_SECONDS)
 	$(again) test-programs CC=$(CLANG) BUILD=$(BUILD)/coverage \
 	  CFLAGS='-O0 -g -fprofile-instr-generate -fcoverage-mapping'
-	@BUILD=$(BUILD)/coverage tests/coverage $(patsubst $(BUILD)/%,$(BUILD)/coverage/%,$(TEST_PROGRAMS) $(REPLAYS))
+	@BUILD=$(BUILD)/coverage FUZZ_FIGURES=$(BUILD)/fuzz/figures.tsv \
+	  tests/coverage $(patsubst $(BUILD)/%,$(BUILD)/coverage/%,$(TEST_PROGRAMS) $(REPLAYS)) $(SCRIPT_TESTS)
 
 generated: all ## the sample settings and the manual's SETTINGS, from the option table
 	@BUILD=$(BUILD) tests/lint/generated --update
