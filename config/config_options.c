@@ -179,8 +179,8 @@ static const struct option table[] = {
       .preset = "honour", .help = "a CONNECT from sleep: its flags, or \"I am back\"" },
     { "clients[].will_update", OPTION_CHOICE, CLIENT(will_update), .words = "keep|reconnect",
       .preset = "keep",
-      .help = "a changed will stays with the gateway; or a transparent client's broker connection is made anew, so that "
-              "the broker has it too if the gateway dies" },
+      .help = "a changed will stays with the gateway; or a transparent client's broker connection is made anew, so "
+              "that the broker has it too if the gateway dies" },
     { "clients[].strict_sleep", OPTION_FLAG, CLIENT(strict_sleep), .preset = "false",
       .help = "answer DISCONNECT to a request of a sleeping client" },
     { "clients[].sleep_qos0", OPTION_FLAG, CLIENT(sleep_qos0), .preset = "true",

@@ -1,7 +1,7 @@
 /* gateway_others.c -- ADVERTISE of another gateway (SN-DISC-4, -7): remembered, and said when it is news.
  *
- * Nothing follows from it for our nodes; each chooses its gateway by itself. A gateway in stand-by falls silent. Two gateways with one id make nodes
- * change sides with every ADVERTISE, so that is a warning. */
+ * Nothing follows from it for our nodes; each chooses its gateway by itself. A gateway in stand-by falls silent. Two
+ * gateways with one id make nodes change sides with every ADVERTISE, so that is a warning. */
 #include "gateway/gateway_inside.h"
 
 #include "config/log.h"

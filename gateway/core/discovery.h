@@ -17,8 +17,8 @@ struct discovery {
 /* `jitter` spreads the first ADVERTISE of several gateways: any number, used modulo a tenth of the period. */
 void discovery_init(struct discovery *d, uint8_t gateway_id, msec period, uint32_t jitter, msec now);
 
-/* Stand by for another gateway (SN-DISC-4): silent from the start, until `missed` of its ADVERTISE in a row stayed away.
- * Not on a radio that never advertises: who would go on there? */
+/* Stand by for another gateway (SN-DISC-4): silent from the start, until `missed` of its ADVERTISE in a row stayed
+ * away. Not on a radio that never advertises: who would go on there? */
 void discovery_stand_by(struct discovery *d, uint8_t gateway_id, uint8_t missed, msec now);
 
 /* Another gateway's ADVERTISE. True: it is the one that we stand by for, and discovery_deadline is another now. */
