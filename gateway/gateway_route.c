@@ -82,12 +82,15 @@ static bool may_move(struct gateway *g, struct peer *one, const struct address *
            r->driver->same_host(old, to);
 }
 
-/* Whoever says that it is this client now, from another host, has proven nothing yet. */
-static bool is_elsewhere(const struct gateway *g, const struct peer *one, const struct address *to)
+/* Whoever says that it is this client now, from another host, has proven nothing yet. A client that is heard nowhere was
+ * last at its source, if it was anywhere. */
+static bool is_elsewhere(const struct gateway *g, struct peer *one, const struct address *to)
 {
     const struct address *old = peer_address(one);
-    return old &&
-           (old->radio != to->radio || !g->stations[old->radio].radio->driver->same_host(old, to));
+    const struct guest *last = peer_guest(one);
+    if (!old)
+        return last->counted && last->source != gateway_source(g, to);
+    return old->radio != to->radio || !g->stations[old->radio].radio->driver->same_host(old, to);
 }
 
 /* Radios that report know the forwarder, not who is behind it. */

@@ -189,6 +189,25 @@ static void who_asks_for_a_will_stops_at_three_times_the_octets(struct scene *s)
     assert_int_equal(node_discards(n), 3 * 8 / 2);
 }
 
+/* SN-NET-5, design 4.6: what waits for it may be much more than three times a CONNECT. */
+static void who_comes_back_from_another_host_shows_first_that_it_hears(struct scene *s)
+{
+    struct gateway *g = gateway_limited(s, "");
+    struct peer *world = peer_open(s, "world");
+    struct node *n = node_open(g), *elsewhere = node_elsewhere(g);
+    node_connects_kept(n, "m1");
+    node_subscribes(n, "+", 1);
+    node_disconnects(n);
+    peer_publishes(world, "ab", 1, "here");
+    node_connects_kept(n, "m1");
+    node_receives_and_acks(n, "here"); /* under its short name, at once */
+    node_disconnects(n);
+    peer_publishes(world, "ab", 1, "there");
+    node_connects_kept(elsewhere, "m1");
+    node_is_told_topic(elsewhere, "ab");
+    node_receives_and_acks(elsewhere, "there");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +219,7 @@ int main(void)
         SCENE_IN_BOTH(so_many_connect_at_once_and_no_more),
         SCENE(frames_of_one_host_come_so_often_and_no_more),
         SCENE(what_one_host_says_too_often_costs_another_nothing),
+        SCENE_IN_BOTH(who_comes_back_from_another_host_shows_first_that_it_hears),
         SCENE(who_asks_for_a_will_stops_at_three_times_the_octets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
