@@ -16,8 +16,9 @@ enum { KEY_LEN = 16, TEXT_LEN = 2 * KEY_LEN };
 
 static int digit(char c)
 {
-    const char *digits = "0123456789abcdef", *at = strchr(digits, c | 0x20);
-    return c != '\0' && at && *at != '\0' ? (int)(at - digits) : -1;
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    const char *at = c != '\0' ? strchr(digits, c) : NULL;
+    return at ? (int)((at - digits) % 16) : -1;
 }
 
 static bool parse(const char *text, uint8_t key[KEY_LEN])
@@ -33,7 +34,7 @@ static bool parse(const char *text, uint8_t key[KEY_LEN])
 
 enum network_key network_key_read(const char *path, uint8_t key[16], char *why, size_t room)
 {
-    char text[TEXT_LEN + 8] = "";
+    char text[4 * TEXT_LEN] = "";
     if (path[0] == '\0')
         return NETWORK_KEY_ABSENT;
     FILE *file = fopen(path, "re");
@@ -45,8 +46,7 @@ enum network_key network_key_read(const char *path, uint8_t key[16], char *why, 
     }
     size_t len = fread(text, 1, sizeof text - 1, file);
     fclose(file);
-    text[len] = '\0';
-    if (parse(text, key))
+    if (strlen(text) == len && len < sizeof text - 1 && parse(text, key))
         return NETWORK_KEY_FOUND;
     snprintf(why, room, "network_key_file %s must hold 32 hex digits and nothing else", path);
     return NETWORK_KEY_BROKEN;

@@ -67,8 +67,12 @@ static void a_key_that_is_there_is_never_written_over(void **state)
 static void what_is_no_key_is_refused_in_words(void **state)
 {
     (void)state;
-    static const char *const wrong[] = { "", "0001", "000102030405060708090a0b0c0d0e0g",
-                                         "000102030405060708090a0b0c0d0e0f00" };
+    static const char *const wrong[] = { "",
+                                         "0001",
+                                         "000102030405060708090a0b0c0d0e0g",
+                                         "000102030405060708090a0b0c0d0e0f00",
+                                         "000102030405060708090a0b0c0d0e\x10\x11",
+                                         "000102030405060708090a0b0c0d0e0f            and more" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         file_holds(wrong[i]);
         assert_int_equal(network_key_read(path, key, why, sizeof why), NETWORK_KEY_BROKEN);
