@@ -49,8 +49,8 @@ static void a_full_table_forgets_the_one_not_heard_for_longest(void **state) /* 
 {
     struct others o = { 0 };
     (void)state;
-    for (uint8_t id = 1; id <= OTHERS_MAX; id++)
-        assert_int_equal(hears(&o, id, id, id), OTHERS_NEW);
+    for (unsigned id = 1; id <= OTHERS_MAX; id++)
+        assert_int_equal(hears(&o, (uint8_t)id, (uint8_t)id, id), OTHERS_NEW);
     assert_int_equal(hears(&o, 1, 1, 100), OTHERS_KNOWN);
     assert_int_equal(hears(&o, 200, 1, 101), OTHERS_NEW);
     assert_int_equal(o.count, OTHERS_MAX);
