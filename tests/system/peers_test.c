@@ -64,11 +64,10 @@ static void a_connect_of_two_to_six_octets_opens_nothing(struct scene *s) /* 10.
 static void qos_minus_one_with_a_name_in_it_is_not_read_beyond_its_end(struct scene *s) /* 5.3, 5.12 */
 {
     static const char *const lies[] = {
-        "070c60ffff0000",     /* a name of 65535 octets, and none there */
-        "090c60000a00006162", /* of ten, and two there */
-        "090c60000200006162", /* of two, and two there */
-        "0c0c60000361626321220a"
-        "0b", /* the length where others put it */
+        "070c60ffff0000",           /* a name of 65535 octets, and none there */
+        "090c60000a00006162",       /* of ten, and two there */
+        "090c60000200006162",       /* of two, and two there */
+        "0c0c60000361626321220a0b", /* the length where others put it */
     };
     struct gateway *g =
         gateway_start_with_broker(s, (struct settings){ .more = "qos_minus_one: true" });
@@ -258,8 +257,8 @@ static void a_silent_node_is_lost_on_time_while_another_is_loud(struct scene *s)
     struct pollfd ready = { silent->fd, POLLIN, 0 };
     do {
         assert_true(deadline_left(late) > 0);
-        for (uint16_t i = 1; i <= AT_ONCE; i++)
-            node_sends(loud, qos_1(id, i, "as fast as it goes"));
+        for (int i = 1; i <= AT_ONCE; i++)
+            node_sends(loud, qos_1(id, (uint16_t)i, "as fast as it goes"));
     } while (poll(&ready, 1, 0) <= 0);
     if (stretched(1) == 1)
         assert_int_equal(deadline_left(early), 0);
