@@ -82,8 +82,8 @@ static bool may_move(struct gateway *g, struct peer *one, const struct address *
            r->driver->same_host(old, to);
 }
 
-/* Whoever says that it is this client now, from another host, has proven nothing yet. A client that is heard nowhere was
- * last at its source, if it was anywhere. */
+/* Whoever says that it is this client now, from another host, has proven nothing yet. A client that is heard nowhere
+ * was last at its source, if it was anywhere. */
 static bool is_elsewhere(const struct gateway *g, struct peer *one, const struct address *to)
 {
     const struct address *old = peer_address(one);

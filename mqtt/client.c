@@ -270,7 +270,8 @@ void mqtt_client_open(struct mqtt_client *c, const struct mqtt_connect *connect,
     (void)put_packet(c, &(struct mqtt_packet){ .type = MQTT_CONNECT, .connect = *connect }, now);
 }
 
-/* A request that is sent again is answered, or closed over, at once; a connection that lasted died of something else. */
+/* A request that is sent again is answered, or closed over, at once; a connection that lasted died of something
+ * else. */
 static bool is_suspect(const struct mqtt_client *c, const struct flight *f, msec now)
 {
     enum { AT_ONCE_MS = 5000 };

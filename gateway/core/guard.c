@@ -3,8 +3,8 @@
  * On a datagram network anybody can speak in anybody's name, so a flood cannot be told from many nodes; it can only be
  * bounded. Three bounds meet here. How often: CONNECTs of clients without a session, QoS -1, frames, answers, each per
  * source and in all (rates.h). How many: sessions of one source, of one radio, and connects under way, since each of
- * these costs a broker something. How much: an address from which no client is connected is told no more than three times what came
- * from there, so that nobody is worth attacking through us.
+ * these costs a broker something. How much: an address from which no client is connected is told no more than three
+ * times what came from there, so that nobody is worth attacking through us.
  *
  * Clients with a session are past all this but the rate of frames: a flood of strangers costs them nothing. */
 #include "gateway/core/guard.h"

@@ -1,7 +1,7 @@
 /* rates.h -- how often something may happen, per source and in all, without a record of the sources.
  *
- * A source is a seeded hash of whoever sends; how the hash is made is the caller's business. All of it is zero at first:
- * then everybody may begin. */
+ * A source is a seeded hash of whoever sends; how the hash is made is the caller's business. All of it is zero at
+ * first: then everybody may begin. */
 #pragma once
 
 #include "mqtt/client.h"

@@ -1,10 +1,10 @@
-/* flood_test.c -- floods from a million addresses, while known nodes work on (design 4.5, 4.6;
- * SN-CONN-13, SN-DSC-5, SN-DISC-9, SN-M1-6, SN-NET-5).
+/* flood_test.c -- floods from a million addresses, while known nodes work on (design 4.5, 4.6; SN-CONN-13, SN-DSC-5,
+ * SN-DISC-9, SN-M1-6, SN-NET-5).
  *
  * Each flood runs as fast as this machine sends. Meanwhile nodes that are connected publish at QoS 1 and repeat, as
  * nodes do, what is not acknowledged: the kernel drops what its buffer cannot hold, and a flood fills any buffer. In
- * the end every message is at the broker, once and in order; the gateway has no more than doubled its memory, but for the
- * clients that it may let in; and no address heard more than three times what was sent in its name. */
+ * the end every message is at the broker, once and in order; the gateway has no more than doubled its memory, but
+ * for the clients that it may let in; and no address heard more than three times what was sent in its name. */
 #include "tests/system/flood.h"
 
 #include "mqttsn/message.h"

@@ -1,5 +1,6 @@
-/* session_outage_test.c -- what clients notice of a broker that goes away, and what of a gateway that is full (SN-BRK,
- * SN-CNG). What is under way when the broker goes is in session_repeat_test.c; the reconnecting itself is the shell's. */
+/* session_outage_test.c -- what clients notice of a broker that goes away, and what of a gateway that is full
+ * (SN-BRK, SN-CNG). What is under way when the broker goes is in session_repeat_test.c; the reconnecting itself is
+ * the shell's. */
 #include "tests/gateway/core/scene.h"
 
 static struct mqttsn_message reading(uint16_t message_id)
