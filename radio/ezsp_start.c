@@ -63,7 +63,8 @@ static enum ezsp_step take_version(struct ezsp *e, const struct ezsp_frame *answ
         return EZSP_STEP_NONE;
     }
     snprintf(e->c.info.firmware, sizeof e->c.info.firmware, "EmberZNet %u.%u.%u.%u, EZSP %u",
-             stack >> 12U, stack >> 8U & 0xFU, stack >> 4U & 0xFU, stack & 0xFU, version);
+             (unsigned)stack >> 12, (unsigned)stack >> 8 & 0xF, (unsigned)stack >> 4 & 0xF,
+             (unsigned)stack & 0xF, (unsigned)version);
     if (version < EZSP_VERSION_MIN || version > EZSP_VERSION_MAX) {
         coordinator_enter(&e->c, COORDINATOR_REFUSED,
                           "its firmware speaks EZSP %u (%s); versions %d to %d are supported",

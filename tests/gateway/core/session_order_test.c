@@ -12,12 +12,12 @@ static void a_hundred_messages_come_in_order_half_of_them_on_new_topics(void **s
     client_connects(*scene, "m1", true);
     client_subscribes(*scene, "m1", "#", 1);
     for (uint16_t i = 0; i < 100; i++) {
-        snprintf(name, sizeof name, "t/%u", i / 2);
+        snprintf(name, sizeof name, "t/%d", i / 2);
         broker_publishes(*scene, name, i % 2 ? "odd" : "even", i % 2, i);
     }
     for (uint16_t i = 0; i < 100; i++) {
         uint16_t topic_id = (uint16_t)(3 + i / 2);
-        snprintf(name, sizeof name, "t/%u", i / 2);
+        snprintf(name, sizeof name, "t/%d", i / 2);
         if (i % 2 == 0) {
             uint16_t ask =
                 client_receives(*scene, "m1", M(REGISTER, .topic_id = topic_id, .tail = TEXT(name)));
