@@ -26,7 +26,6 @@ struct zigbee {
     bool was_up;                   /* once; so that permit_join at start is done once */
     uint8_t sample[ZIGBEE_SAMPLE]; /* the first octets since the line was opened */
     size_t sample_len;
-    msec closes_at; /* the network was opened for new nodes until then */
 };
 
 /* ---- zigbee_below.c ---- */
