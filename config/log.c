@@ -146,6 +146,18 @@ static bool has_room(void)
     return poll(&out, 1, 0) > 0;
 }
 
+static void write_all(struct span line)
+{
+    while (line.len > 0) {
+        const ssize_t n = write(STDERR_FILENO, line.at, line.len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return; /* nowhere left to complain to */
+        line = span_of(line.at + n, line.len - (size_t)n);
+    }
+}
+
 static void put(struct span line)
 {
     static unsigned long lost;
@@ -155,19 +167,11 @@ static void put(struct span line)
         return;
     }
     if (lost > 0) {
-        unsigned long before = lost;
+        snprintf(told, sizeof told, "(%lu log lines before this one found no reader)\n", lost);
+        write_all(span_text(told));
         lost = 0;
-        snprintf(told, sizeof told, "(%lu log lines before this one found no reader)\n", before);
-        put(span_text(told));
     }
-    while (line.len > 0) {
-        const ssize_t n = write(STDERR_FILENO, line.at, line.len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return; /* nowhere left to complain to */
-        line = span_of(line.at + n, line.len - (size_t)n);
-    }
+    write_all(line);
 }
 
 static const char *time_text(char *text)
