@@ -295,11 +295,10 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
         s->prompts = 0;
     if (m->type != MQTTSN_CONNECT && m->type != MQTTSN_WILLTOPIC && m->type != MQTTSN_WILLMSG)
         s->connack_at = MSEC_NEVER;
-    bool unfit = delivery_drop_unfit(s, out);
+    (void)delivery_drop_unfit(s, out);
     run(s, m, now, out);
-    if (unfit)
-        deliver_next(s, now, out);
     deliver_resume(s, now, out); /* it was silent, now it is there (SN-RTX-4) */
+    deliver_next(s, now, out);
     set_deadline(s);
 }
 
@@ -363,6 +362,7 @@ void session_tick(struct session *s, msec now, struct actions *out)
         publish_expire(s, now, out);
         if (s->state == SESSION_ACTIVE || s->state == SESSION_AWAKE)
             deliver_retry(s, now, out);
+        deliver_next(s, now, out); /* what waited for something that did not come */
     }
     set_deadline(s);
 }

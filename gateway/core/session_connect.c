@@ -58,7 +58,6 @@ static void connect_commit(struct session *s, msec now, struct actions *out)
 {
     bool clean = (s->connect.flags & FLAG_CLEAN) != 0 && !s->connect.resume;
     s->keep_alive_s = s->connect.duration;
-    s->connected_at = now;
     if (s->connect.new_will || clean) {
         s->spent_will = s->will; /* the upstream may be publishing it */
         s->will = s->connect.will;

@@ -224,7 +224,7 @@ static enum drop undeliverable(struct session *s, const struct queued *q, msec n
         return DROP_NO_TOPIC_ID;
     if (c->normal && c->normal->standing == TOPIC_REFUSED)
         return DROP_REFUSED_BY_CLIENT;
-    bool unknown = c->normal && c->normal->standing == TOPIC_UNCONFIRMED;
+    bool unknown = c->normal && (c->normal->standing == TOPIC_UNCONFIRMED || s->unproven);
     if (too_large(s, PUBLISH_OVERHEAD, q->payload_len) ||
         (unknown && too_large(s, REGISTER_OVERHEAD, q->topic_len)))
         return DROP_TOO_LARGE;
@@ -254,10 +254,19 @@ static bool before_suback(struct session *s, struct span topic)
     return s->inflight.open > s->inflight.publishing && subscribe_pending(s, topic);
 }
 
-/* For one more, after `begun` in this call? A radio that does not report takes all, and drops what is too much. */
-static bool radio_has_room(const struct session *s, unsigned begun)
+/* Frames that this call has for the radio so far. */
+static unsigned sends_in(const struct actions *out)
 {
-    return !s->radio_reports || s->unsent + begun < UNSENT_MAX;
+    unsigned sends = 0;
+    for (size_t i = 0; i < out->count; i++)
+        sends += out->list[i].kind == ACTION_SEND;
+    return sends;
+}
+
+/* A radio that does not report takes all, and drops what is too much. */
+static bool radio_has_room(const struct session *s, const struct actions *out)
+{
+    return !s->radio_reports || s->unsent + sends_in(out) < UNSENT_MAX;
 }
 
 static bool may_begin(struct session *s)
@@ -271,7 +280,7 @@ static bool may_begin(struct session *s)
  * must not pour onto a host that somebody only named (design rule 6). REGACK proves that it hears us. */
 void deliver_next(struct session *s, msec now, struct actions *out)
 {
-    for (unsigned begun = 0; may_begin(s) && radio_has_room(s, begun); begun++) {
+    while (may_begin(s) && radio_has_room(s, out)) {
         s->delivery.message = sleepq_pop(&s->queue);
         s->awake_left -= s->awake_left > 0;
         delivery_begin(s, now, out);
@@ -296,7 +305,7 @@ static bool deliver_at_once(struct session *s, const struct mqtt_packet *p, stru
 {
     struct choice c = { 0 };
     if (p->qos > 0 || s->unproven || s->state != SESSION_ACTIVE ||
-        s->delivery.phase != DELIVERY_IDLE || s->queue.count > 0 || !radio_has_room(s, 0) ||
+        s->delivery.phase != DELIVERY_IDLE || s->queue.count > 0 || !radio_has_room(s, out) ||
         before_suback(s, p->topic))
         return false;
     if (!choose_id(s, p->topic, &c) || (c.normal && c.normal->standing != TOPIC_CONFIRMED) ||

@@ -126,11 +126,12 @@ static void give_up(struct session *s, struct exchange *e, msec now, struct acti
 }
 
 /* The network may double a message, and the copy has no DUP. At QoS 2 that must not become a second message, so one
- * just like it and soon after it is the same, unless the client connected anew and began to count again (SN-RTX-8). */
+ * just like it and soon after it is the same. (A clean CONNECT in between has wiped the exchanges; a CONNECT may be a
+ * late copy itself, so another one proves nothing.) SN-RTX-8. */
 static bool is_late_copy(const struct session *s, const struct mqttsn_message *m,
                          const struct exchange *e, msec now)
 {
-    return m->qos == 2 && now - e->since < s->common->limits->retry && e->since >= s->connected_at;
+    return m->qos == 2 && now - e->since < s->common->limits->retry;
 }
 
 /* Is it one that we have already? Then the first answers for both (SN-RTX-7). */
@@ -263,6 +264,12 @@ void publish_answered(struct session *s, struct exchange *e, const struct mqtt_p
         inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
     } else if (p->type == MQTT_PUBACK && e->phase == EXCHANGE_PUBACK) {
         answer_exchange(e, MQTTSN_PUBACK, out);
+        inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);
+    } else if (p->type == MQTT_PUBACK && e->phase == EXCHANGE_PUBREL) {
+        e->packet_id =
+            0; /* sent again as new, and this broker has no QoS 2: the client's PUBREL is answered by us */
+    } else if (p->type == MQTT_PUBACK && e->phase == EXCHANGE_PUBCOMP) {
+        answer_exchange(e, MQTTSN_PUBCOMP, out);
         inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);
     } else if (p->type != MQTT_PUBCOMP && e->phase == EXCHANGE_PUBREC) {
         if (p->type == MQTT_PUBACK)

@@ -149,6 +149,18 @@ static void two_subscribes_for_one_filter_are_both_answered(void **scene) /* tra
     client_receives(*scene, "m1", M(SUBACK, .qos = 1, .message_id = 2));
 }
 
+static void what_waits_for_a_suback_that_never_comes_is_delivered_all_the_same(void **scene)
+{
+    client_connects(*scene, "m1", true);
+    client_sends(*scene, "m1", M(SUBSCRIBE, .message_id = 9, .tail = TEXT("lamp/1")));
+    broker_receives(*scene, P(SUBSCRIBE, .topic = TEXT("lamp/1")));
+    broker_sends(*scene, P(PUBLISH, .retain = true, .topic = TEXT("lamp/1"), .payload = TEXT("on")));
+    time_passes(*scene, 10 * SECOND);
+    client_receives(*scene, "m1", M(SUBACK, .message_id = 9, .return_code = MQTTSN_CONGESTION));
+    dropped(*scene, DROP_CONGESTION);
+    client_receives(*scene, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("lamp/1")));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +173,7 @@ int main(void)
         IN_BOTH(a_node_that_speaks_often_still_hears_the_repetition),
         IN_BOTH(a_late_regack_does_not_release_what_waits_for_a_sleeper),
         IN_TRANSPARENT(two_subscribes_for_one_filter_are_both_answered),
+        IN_TRANSPARENT(what_waits_for_a_suback_that_never_comes_is_delivered_all_the_same),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
