@@ -104,6 +104,13 @@ $(BUILD)/tests/gateway/core/%_test: $(BUILD)/obj/tests/gateway/core/%_test.o $(S
 	@mkdir -p $(@D)
 	$(call say,link $@)
 	$(Q)$(LINK) $^ $(LIBS) $(TEST_LIBS)
+# The tests in which memory ends: there the pure library takes it from the test (tests/scarce.h).
+$(BUILD)/libscarce.a: $(PURE_LIB)
+	$(Q)objcopy $(foreach name,malloc calloc realloc strdup,--redefine-sym $(name)=scarce_$(name)) $< $@
+$(filter %/memory_test,$(TEST_PROGRAMS)): $(BUILD)/%: $(BUILD)/obj/%.o $(STAGE_LIB) $(BUILD)/libscarce.a
+	@mkdir -p $(@D)
+	$(call say,link $@)
+	$(Q)$(LINK) $^ $(TEST_LIBS)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(TOOL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(call say,link $@)
