@@ -208,6 +208,7 @@ static void xbee_start(struct coordinator *c, msec now)
     x->last_id = 0;
     x->octet_at = x->frame_at = now;
     x->calls = x->waits = x->formings = 0;
+    x->outdated = false;
     xbee_reader_init(&x->readers[0], XBEE_PLAIN);
     xbee_reader_init(&x->readers[1], XBEE_ESCAPED);
     xbee_send_begin(x);

@@ -85,6 +85,7 @@ struct xbee {
 
     msec wake;     /* the phase has something to do then, unless a command is under way */
     msec patience; /* AWAITING: no longer than this */
+    bool outdated; /* READING: its network started meanwhile, so what was read may be of before and of after */
     uint8_t calls, waits, formings; /* how often each was done since the start: once at most */
     uint8_t text[3];                /* command mode: the last octets */
     uint64_t facts[XBEE_FACTS];

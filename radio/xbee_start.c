@@ -112,6 +112,7 @@ static void begin_anew(struct xbee *x, const char *why, msec now)
 {
     x->asked_id = 0;
     x->waits = 0;
+    x->outdated = false;
     xbee_send_lose(x);
     coordinator_enter(&x->common, COORDINATOR_STARTING, "%s", why);
     xbee_start_reading(x, now);
@@ -176,6 +177,8 @@ void xbee_start_modem(struct xbee *x, uint8_t status, msec now)
     } else if (started && x->phase == XBEE_FORMED) {
         xbee_network_await(x, now);
         x->wake = now;
+    } else if (started && x->phase == XBEE_READING) {
+        x->outdated = true;
     } else if (started && (x->phase == XBEE_AWAITING || x->phase == XBEE_WATCHING)) {
         x->wake = now;
     } else if (status == MODEM_LEFT && running) {
@@ -206,7 +209,9 @@ static void look_again(struct xbee *x, msec now)
 
 static void end_of_script(struct xbee *x, msec now)
 {
-    if (x->phase == XBEE_READING) {
+    if (x->phase == XBEE_READING && x->outdated) {
+        begin_anew(x, "", now);
+    } else if (x->phase == XBEE_READING) {
         xbee_network_decide(x, now);
     } else if (x->phase == XBEE_FORMING) {
         x->formings++;

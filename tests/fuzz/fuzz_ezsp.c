@@ -245,7 +245,7 @@ static void say_input(struct world *w, struct span bytes)
         return;
     const bool answers = bytes.at[0] & 1;
     struct ezsp_frame f = { w->sequence, answers ? EZSP_RESPONSE : EZSP_CALLBACK,
-                            answers ? w->last_id : (uint16_t)(bytes.at[1] | bytes.at[2] << 8),
+                            (uint16_t)(answers ? w->last_id : bytes.at[1] | bytes.at[2] << 8),
                             span_from(bytes, answers ? 1 : 3) };
     ezsp_frame_write(&f, w->machine.version, &o);
     if (!o.failed)
