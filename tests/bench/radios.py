@@ -68,7 +68,7 @@ class Field:
         port = self.start_broker()
         self.heard = open(self.path("heard"), "w+")
         self.listener = subprocess.Popen(["mosquitto_sub", "-h", "127.0.0.1", "-p", str(port), "-q", "1", "-F",
-                                          "%U %p", "-t", "#"], stdout=self.heard)
+                                          "%U %p", "-t", "bench/#", "-t", "sim/#"], stdout=self.heard)
         self.stick = self.run([f"{BUILD}/radio-sim", "--driver", driver, "--port", self.stick_path, "--formed",
                                "--baud", "921600", "--stay", *map(str, options)], "ready ", stdin=subprocess.PIPE)
         file = self.write("gateway.yaml", SETTINGS.format(driver=driver, port=self.stick_path, broker=port,
