@@ -17,7 +17,7 @@ OCTETS_PER_SECOND = 92160
 SECONDS = float(os.environ.get("BENCH_SECONDS", "5"))
 
 SETTINGS = """
-gateway: {{id: 1, name: bench, advertise: "0s", state: ""}}
+gateway: {{id: 1, name: bench, advertise: "0s", status: false, state: ""}}
 radios: [{{name: field, driver: {driver}, port: "{port}", baud: 921600}}]
 broker: {{url: "mqtt://127.0.0.1:{broker}", mode: aggregate}}
 topics: {{"*": {{1: bench/data}}}}
