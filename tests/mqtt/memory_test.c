@@ -99,7 +99,7 @@ static void what_cannot_be_written_is_not_sent(void **state) /* MQTT-1.5.3 */
 
 static bool node_learns_a_topic(size_t n)
 {
-    uint8_t room[64];
+    uint8_t room[64] = { 0 };
     static const uint8_t connack[] = { 0x03, 0x05, 0x00 };
     static const uint8_t registers[] = { 0x07, 0x0A, 0x00, 0x10, 0x00, 0x01, 'a' };
     struct sn_turn t = { .frame = room, .frame_room = sizeof room };

@@ -121,9 +121,9 @@ static void with_all_requests_open_one_more_is_congestion(void **scene) /* SN-CN
 {
     char filter[] = "a/+";
     client_connects(*scene, "m1", true);
-    for (uint16_t i = 1; i <= EXCHANGES; i++) {
+    for (int i = 1; i <= EXCHANGES; i++) {
         filter[0] = (char)('a' + i);
-        subscribes(scene, i, filter);
+        subscribes(scene, (uint16_t)i, filter);
         broker_receives(*scene, P(SUBSCRIBE, .qos = 1, .topic = TEXT(filter)));
     }
     subscribes(scene, 90, "z/+");
