@@ -177,12 +177,15 @@ void deliver_resume(struct session *s, msec now, struct actions *out)
     if (!present || !d->message || d->retry_at != MSEC_NEVER)
         return;
     bool ask_first = !delivery_knows_topic(s) || (s->unproven && d->topic_id_type == MQTTSN_NORMAL);
-    if ((d->phase == DELIVERY_PUBACK || d->phase == DELIVERY_PUBREC) && ask_first)
-        delivery_register(s, now, out);
-    else if (d->phase == DELIVERY_REGISTER && !ask_first)
+    if ((d->phase == DELIVERY_PUBACK || d->phase == DELIVERY_PUBREC) && ask_first) {
+        d->phase = DELIVERY_REGISTER; /* which the radio where it is heard now may not carry */
+        if (!delivery_drop_unfit(s, out))
+            delivery_register(s, now, out);
+    } else if (d->phase == DELIVERY_REGISTER && !ask_first) {
         delivery_publish(s, now, out); /* its REGACK came while it slept */
-    else
+    } else {
         deliver_again(s, now, out);
+    }
 }
 
 /* Retransmissions are used up (SN-RTX-4): an active client may speak again, a woken one sleeps on (SN-SLP-10). */

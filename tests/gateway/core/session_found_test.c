@@ -103,6 +103,22 @@ static void a_message_that_the_new_radio_cannot_carry_is_dropped(void **scene)
     nothing_is_sent(*scene);
 }
 
+static void an_id_that_the_new_radio_cannot_tell_is_not_told(void **scene)
+{
+    static const char name[] = "lamp/in/the/cellar/behind/the/stairs";
+    client_connects(*scene, "m1", false);
+    uint16_t id = client_subscribes(*scene, "m1", name, 2);
+    broker_publishes(*scene, name, "on", 2, 40);
+    client_receives(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id = id, .tail = TEXT("on")));
+    session_of(*scene, "m1")->max_message = 30; /* it is heard on another radio, and has ... */
+    session_of(*scene, "m1")->unproven = true;  /* ... to be told the id once more */
+    session_of(*scene, "m1")->delivery.retry_at = MSEC_NEVER;
+    client_sends(*scene, "m1", M(PINGREQ));
+    client_receives(*scene, "m1", M(PINGRESP));
+    dropped(*scene, DROP_TOO_LARGE);
+    broker_receives(*scene, P(PUBREC, .packet_id = 40));
+}
+
 static void a_node_that_speaks_often_still_hears_the_repetition(
     void **scene) /* SN-RTX-1; transparent and aggregate */
 {
@@ -170,6 +186,7 @@ int main(void)
         IN_BOTH(an_answer_of_the_wrong_kind_answers_nothing),
         IN_AGGREGATE(a_receiver_that_leaves_acknowledges_only_for_itself),
         IN_BOTH(a_message_that_the_new_radio_cannot_carry_is_dropped),
+        IN_BOTH(an_id_that_the_new_radio_cannot_tell_is_not_told),
         IN_BOTH(a_node_that_speaks_often_still_hears_the_repetition),
         IN_BOTH(a_late_regack_does_not_release_what_waits_for_a_sleeper),
         IN_TRANSPARENT(two_subscribes_for_one_filter_are_both_answered),
