@@ -307,14 +307,17 @@ void publish_release(struct session *s, const struct mqttsn_message *m, msec now
            out); /* also for an id we do not know: it ends the client's wait (SN-PUB-8) */
 }
 
-/* A client that never released its QoS 2 message must not hold the broker's window for ever (SN-RTX-8). */
+/* A client that never released its QoS 2 message must not hold the broker's window for ever (SN-RTX-8). We release it
+ * ourselves, and the exchange is over at once: the broker's PUBCOMP answers nothing that the client asked. */
 void publish_expire(struct session *s, msec now, struct actions *out)
 {
     msec age = s->common->limits->qos2_expiry;
     struct exchange *e =
         now >= age ? inflight_overdue(&s->inflight, EXCHANGE_PUBREL, now - age) : NULL;
-    if (e && e->packet_id != 0)
-        release_upstream(s, e, now, out);
-    else if (e)
-        inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+    if (!e)
+        return;
+    if (e->packet_id != 0)
+        actions_upstream(out,
+                         &(struct mqtt_packet){ .type = MQTT_PUBREL, .packet_id = e->packet_id });
+    inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);
 }

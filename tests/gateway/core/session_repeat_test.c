@@ -128,6 +128,11 @@ static void a_qos_2_message_never_released_frees_its_place(void **scene) /* SN-R
     broker_receives_nothing(*scene);
     time_passes(*scene, 1);
     broker_receives(*scene, P(PUBREL, .packet_id = id));
+    broker_sends(*scene, P(PUBCOMP, .packet_id = id));
+    nothing_is_sent(*scene); /* the client asked for none */
+    client_sends(*scene, "m1", M(PUBREL, .message_id = 7));
+    client_receives(*scene, "m1", M(PUBCOMP, .message_id = 7));
+    broker_receives_nothing(*scene);
 }
 
 static void qos_2_goes_on_through_sleep(void **scene) /* SN-RTX-8, SN-SLP-14 */
