@@ -101,7 +101,8 @@ struct flight *flights_next_answer(const struct flights *f)
     struct flight *first = NULL;
     for (size_t i = 0; f->count > 0 && i < f->room; i++) {
         struct flight *one = &f->table[i];
-        bool waits = one->state == FLIGHT_ANSWER || one->state == FLIGHT_PUBREC;
+        bool waits = one->state == FLIGHT_ANSWER || one->state == FLIGHT_PUBREC ||
+                     one->state == FLIGHT_PUBREC_REL;
         if (waits && (!first || one->order < first->order))
             first = one;
     }

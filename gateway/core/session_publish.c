@@ -249,19 +249,35 @@ static void answer_exchange(const struct exchange *e, enum mqttsn_type type, str
                           .type = type, .topic_id = e->topic_id, .message_id = e->message_id });
 }
 
+/* The broker closes the connection over it (SN-BRK-7). A client that has its PUBREC was told "accepted" when that was
+ * true; it hears nothing else now, and its own handshake is ended here. */
+static void publish_closed_over(struct session *s, struct exchange *e, msec now, struct actions *out)
+{
+    session_ban(s, MQTTSN_PUBLISH, e->topic_id, now);
+    actions_drop(out, DROP_CLOSED_OVER);
+    if (e->phase == EXCHANGE_PUBREL) {
+        e->packet_id = 0;
+        return;
+    }
+    if (e->phase == EXCHANGE_PUBCOMP) {
+        answer_exchange(e, MQTTSN_PUBCOMP, out);
+        inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);
+        return;
+    }
+    actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBACK,
+                                                .topic_id = e->topic_id,
+                                                .message_id = e->message_id,
+                                                .return_code = MQTTSN_NOT_SUPPORTED });
+    inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+}
+
 /* A PUBACK to a QoS 2 message comes from a broker that has no QoS 2 (SN-PUB-5): it has the message, so the client goes
  * on with its own handshake and we end it alone. */
 void publish_answered(struct session *s, struct exchange *e, const struct mqtt_packet *p, msec now,
                       struct actions *out)
 {
-    if (p->code == MQTT_CLOSED_OVER) { /* SN-BRK-7 */
-        session_ban(s, MQTTSN_PUBLISH, e->topic_id, now);
-        actions_drop(out, DROP_CLOSED_OVER);
-        actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBACK,
-                                                    .topic_id = e->topic_id,
-                                                    .message_id = e->message_id,
-                                                    .return_code = MQTTSN_NOT_SUPPORTED });
-        inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+    if (p->code == MQTT_CLOSED_OVER) {
+        publish_closed_over(s, e, now, out);
     } else if (p->type == MQTT_PUBACK && e->phase == EXCHANGE_PUBACK) {
         answer_exchange(e, MQTTSN_PUBACK, out);
         inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);

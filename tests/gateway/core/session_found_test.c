@@ -119,6 +119,52 @@ static void an_id_that_the_new_radio_cannot_tell_is_not_told(void **scene)
     broker_receives(*scene, P(PUBREC, .packet_id = 40));
 }
 
+/* Up to its PUBREC; then the broker forgets it, and it leaves as new. */
+static void broker_takes_and_forgets(struct scene *s)
+{
+    client_connects(s, "m1", false);
+    client_sends(s, "m1",
+                 M(PUBLISH, .qos = 2, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 1,
+                   .message_id = 7, .tail = TEXT("on")));
+    uint16_t id =
+        broker_receives(s, P(PUBLISH, .qos = 2, .topic = TEXT("m1/alarm"), .payload = TEXT("on")));
+    broker_sends(s, P(PUBREC, .packet_id = id));
+    client_receives(s, "m1", M(PUBREC, .message_id = 7));
+    broker_goes_away(s);
+    broker_returns(s, false);
+}
+
+static void broker_closes_over_it(struct scene *s)
+{
+    enum { TIMES = 3 };
+    for (int i = 0; i < TIMES; i++) {
+        broker_receives(s, P(PUBLISH, .qos = 2, .dup = i > 0, .topic = TEXT("m1/alarm"),
+                             .payload = TEXT("on")));
+        broker_goes_away(s);
+        if (i < TIMES - 1)
+            broker_returns(s, true);
+    }
+    dropped(s, DROP_CLOSED_OVER);
+}
+
+static void who_heard_that_a_message_is_taken_does_not_hear_that_it_is_refused(void **scene) /* SN-BRK-7 */
+{
+    broker_takes_and_forgets(*scene);
+    broker_closes_over_it(*scene);
+    nothing_is_sent(*scene);
+    client_sends(*scene, "m1", M(PUBREL, .message_id = 7));
+    client_receives(*scene, "m1", M(PUBCOMP, .message_id = 7));
+}
+
+static void who_waits_for_the_end_of_a_message_that_is_refused_gets_it(void **scene) /* SN-BRK-7; in both modes */
+{
+    broker_takes_and_forgets(*scene);
+    client_sends(*scene, "m1", M(PUBREL, .message_id = 7));
+    nothing_is_sent(*scene);
+    broker_closes_over_it(*scene);
+    client_receives(*scene, "m1", M(PUBCOMP, .message_id = 7));
+}
+
 static void a_node_that_speaks_often_still_hears_the_repetition(
     void **scene) /* SN-RTX-1; transparent and aggregate */
 {
@@ -187,6 +233,8 @@ int main(void)
         IN_AGGREGATE(a_receiver_that_leaves_acknowledges_only_for_itself),
         IN_BOTH(a_message_that_the_new_radio_cannot_carry_is_dropped),
         IN_BOTH(an_id_that_the_new_radio_cannot_tell_is_not_told),
+        IN_BOTH(who_heard_that_a_message_is_taken_does_not_hear_that_it_is_refused),
+        IN_BOTH(who_waits_for_the_end_of_a_message_that_is_refused_gets_it),
         IN_BOTH(a_node_that_speaks_often_still_hears_the_repetition),
         IN_BOTH(a_late_regack_does_not_release_what_waits_for_a_sleeper),
         IN_TRANSPARENT(two_subscribes_for_one_filter_are_both_answered),
