@@ -2,9 +2,8 @@
 #pragma once
 
 #include "mqttsn/client.h"
+#include "mqttsn/client_arrivals.h"
 #include "mqttsn/client_topics.h"
-
-enum { SN_QOS2_OPEN_MAX = 16 }; /* QoS 2 messages from the gateway between PUBLISH and PUBREL */
 
 /* What the client waits to have answered. `message.tail` points into the client's own `tail`. */
 struct sn_request {
@@ -22,8 +21,7 @@ struct mqttsn_client {
     struct client_topics topics;
     uint16_t last_message_id;
     msec sent_at, heard_at;
-    uint16_t qos2_open[SN_QOS2_OPEN_MAX]; /* message ids that were delivered and not released yet */
-    size_t qos2_count;
+    struct client_arrivals arrivals;
 };
 
 /* Writes one message into the turn. SN_TOO_LONG leaves everything as it was. */

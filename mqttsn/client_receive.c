@@ -5,9 +5,8 @@
  * normal life on radio. A message of the gateway is answered in the same turn: REGISTER by REGACK, PUBLISH by PUBACK
  * or PUBREC, and so on.
  *
- * A QoS 2 message is handed to the caller when its PUBLISH comes first; its id is kept until PUBREL, so that a
- * repeated PUBLISH is answered but not handed over again. A PUBLISH with an id that was never registered is answered
- * with "invalid topic id", which makes the gateway register it and deliver again. */
+ * A QoS 2 message is handed to the caller when its PUBLISH comes first (client_arrivals.c). A PUBLISH with an id that
+ * was never registered is answered with "invalid topic id", which makes the gateway register it and deliver again. */
 #include "mqttsn/client_inside.h"
 
 #define IN(state) (1u << (state))
@@ -68,7 +67,7 @@ static void take_connack(struct mqttsn_client *c, const struct mqttsn_message *m
     }
     if (c->settings.clean) {
         client_topics_clear(&c->topics);
-        c->qos2_count = 0;
+        c->arrivals = (struct client_arrivals){ 0 };
     }
     client_enter(c, SN_ACTIVE);
     finish(c, SN_CONNECTED, 0, t);
@@ -219,14 +218,6 @@ static void take_pubcomp(struct mqttsn_client *c, const struct mqttsn_message *m
 
 /* ---- the gateway's publishes (6.10) ------------------------------------------------------------------------------ */
 
-static size_t qos2_find(const struct mqttsn_client *c, uint16_t message_id)
-{
-    size_t i = 0;
-    while (i < c->qos2_count && c->qos2_open[i] != message_id)
-        i++;
-    return i;
-}
-
 static void answer_puback(struct mqttsn_client *c, const struct mqttsn_message *m, uint8_t code,
                           msec now, struct sn_turn *t)
 {
@@ -246,15 +237,8 @@ static bool acknowledge(struct mqttsn_client *c, const struct mqttsn_message *m,
         answer_puback(c, m, MQTTSN_ACCEPTED, now, t);
     if (m->qos != 2)
         return true;
-    bool known = qos2_find(c, m->message_id) < c->qos2_count;
-    if (!known && c->qos2_count == SN_QOS2_OPEN_MAX) {
-        answer_puback(c, m, MQTTSN_CONGESTION, now, t);
-        return false;
-    }
-    if (!known)
-        c->qos2_open[c->qos2_count++] = m->message_id;
     answer(c, (struct mqttsn_message){ .type = MQTTSN_PUBREC, .message_id = m->message_id }, now, t);
-    return !known;
+    return client_arrivals_take(&c->arrivals, m, now, c->settings.retry_ms);
 }
 
 static void take_publish(struct mqttsn_client *c, const struct mqttsn_message *m, msec now,
@@ -280,9 +264,7 @@ static void take_publish(struct mqttsn_client *c, const struct mqttsn_message *m
 static void take_pubrel(struct mqttsn_client *c, const struct mqttsn_message *m, msec now,
                         struct sn_turn *t)
 {
-    size_t i = qos2_find(c, m->message_id);
-    if (i < c->qos2_count)
-        c->qos2_open[i] = c->qos2_open[--c->qos2_count];
+    client_arrivals_release(&c->arrivals, m->message_id, now);
     answer(c, (struct mqttsn_message){ .type = MQTTSN_PUBCOMP, .message_id = m->message_id }, now, t);
 }
 
