@@ -157,35 +157,35 @@ static void send_step(struct session *s, struct actions *out)
     }
 }
 
-/* The client is there again: what is open leaves once more, counted as the first retransmission. */
+/* The client is there again: what is open leaves once more, counted as the first retransmission. Ids have to be told
+ * again before they are used after a new connection that kept the session (SN-TOP-3), and where a client from another
+ * host did not prove yet that it hears us: then the delivery begins anew, with a REGISTER. */
 void deliver_again(struct session *s, msec now, struct actions *out)
 {
     struct delivery *d = &s->delivery;
+    bool publishes = d->phase == DELIVERY_PUBACK || d->phase == DELIVERY_PUBREC;
     if (d->phase == DELIVERY_IDLE || d->phase == DELIVERY_PAUSED)
         return;
+    if (publishes && (s->unproven || !delivery_knows_topic(s))) {
+        delivery_begin(s, now, out);
+        return;
+    }
     d->tries = 1;
     d->leaves = true;
     d->retry_at = now + delivery_patience(s, 1);
     send_step(s, out);
 }
 
-/* After a new connection that kept the session, ids have to be registered again before they are used (SN-TOP-3). */
 void deliver_resume(struct session *s, msec now, struct actions *out)
 {
     struct delivery *d = &s->delivery;
     bool present = s->state == SESSION_ACTIVE || s->state == SESSION_AWAKE;
     if (!present || !d->message || d->retry_at != MSEC_NEVER)
         return;
-    bool ask_first = !delivery_knows_topic(s) || (s->unproven && d->topic_id_type == MQTTSN_NORMAL);
-    if ((d->phase == DELIVERY_PUBACK || d->phase == DELIVERY_PUBREC) && ask_first) {
-        d->phase = DELIVERY_REGISTER; /* which the radio where it is heard now may not carry */
-        if (!delivery_drop_unfit(s, out))
-            delivery_register(s, now, out);
-    } else if (d->phase == DELIVERY_REGISTER && !ask_first) {
+    if (d->phase == DELIVERY_REGISTER && delivery_knows_topic(s) && !s->unproven)
         delivery_publish(s, now, out); /* its REGACK came while it slept */
-    } else {
+    else
         deliver_again(s, now, out);
-    }
 }
 
 /* Retransmissions are used up (SN-RTX-4): an active client may speak again, a woken one sleeps on (SN-SLP-10). */

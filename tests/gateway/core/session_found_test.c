@@ -119,6 +119,30 @@ static void an_id_that_the_new_radio_cannot_tell_is_not_told(void **scene)
     broker_receives(*scene, P(PUBREC, .packet_id = 40));
 }
 
+static void an_open_message_does_not_follow_a_client_to_another_host_unasked(void **scene)
+{
+    client_connects(*scene, "m1", false);
+    client_sends(*scene, "m1",
+                 M(SUBSCRIBE, .qos = 1, .message_id = 9, .topic_id_type = MQTTSN_SHORT,
+                   .topic_id = 'a' << 8 | 'b'));
+    uint16_t sub = broker_receives(*scene, P(SUBSCRIBE, .qos = 1, .topic = TEXT("ab")));
+    broker_sends(*scene, P(SUBACK, .packet_id = sub, .code = 1));
+    client_receives(*scene, "m1", M(SUBACK, .qos = 1, .message_id = 9));
+    round_ends(*scene);
+    client_falls_asleep(*scene, "m1", 300);
+    broker_publishes(*scene, "ab", "on", 1, 40);
+    client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
+    client_receives(*scene, "m1",
+                    M(PUBLISH, .qos = 1, .topic_id_type = MQTTSN_SHORT, .topic_id = 'a' << 8 | 'b',
+                      .tail = TEXT("on")));
+    session_of(*scene, "m1")->unproven = true; /* who says PINGREQ from there now may be anybody */
+    client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
+    uint16_t id = client_receives(*scene, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("ab")));
+    client_sends(*scene, "m1", M(REGACK, .topic_id = 3, .message_id = id));
+    client_receives(*scene, "m1",
+                    M(PUBLISH, .dup = true, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+}
+
 /* Up to its PUBREC; then the broker forgets it, and it leaves as new. */
 static void broker_takes_and_forgets(struct scene *s)
 {
@@ -233,6 +257,7 @@ int main(void)
         IN_AGGREGATE(a_receiver_that_leaves_acknowledges_only_for_itself),
         IN_BOTH(a_message_that_the_new_radio_cannot_carry_is_dropped),
         IN_BOTH(an_id_that_the_new_radio_cannot_tell_is_not_told),
+        IN_BOTH(an_open_message_does_not_follow_a_client_to_another_host_unasked),
         IN_BOTH(who_heard_that_a_message_is_taken_does_not_hear_that_it_is_refused),
         IN_BOTH(who_waits_for_the_end_of_a_message_that_is_refused_gets_it),
         IN_BOTH(a_node_that_speaks_often_still_hears_the_repetition),
