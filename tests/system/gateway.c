@@ -1,17 +1,21 @@
 /* gateway.c -- the gateway as its operator sees it: settings in, log lines and an exit status out.
  *
- * Every radio listens on port 0, so that tests never meet; the line that the gateway logs names the real port. State
- * on disk and the admin server are off. At the end it is stopped like a service, and whatever is not exit status 0 (a
+ * Every radio listens on port 0, so that tests never meet; the line that the gateway logs names the real port. Only a
+ * gateway with a state file has a port chosen before, because it must be found there after a restart. The admin server
+ * is off. At the end it is stopped like a service, and whatever is not exit status 0 (a
  * sanitizer's finding, valgrind's, a crash) fails the test. */
 #include "tests/system/gateway.h"
 
 #include "tests/system/broker.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 enum { WORDS = 32 };
 
@@ -29,19 +33,33 @@ static void broker_url(const struct scene *s, const struct settings *settings, c
                  s->broker->port);
 }
 
+/* Nobody sends from a port that was just free, unless the kernel has given all others away. */
+static uint16_t free_udp_port(void)
+{
+    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof a;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)(void *)&a, sizeof a), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)(void *)&a, &len), 0);
+    close(fd);
+    return ntohs(a.sin_port);
+}
+
 void settings_write(struct scene *s, struct settings settings, char path[static SCENE_PATH])
 {
-    char text[SETTINGS_MAX], url[SCENE_PATH];
+    char text[SETTINGS_MAX], url[SCENE_PATH], lan[SCENE_PATH];
     broker_url(s, &settings, url, sizeof url);
+    snprintf(lan, sizeof lan, "  - {name: lan, driver: udp, listen: \"127.0.0.1:%u\"}",
+             settings.state ? free_udp_port() : 0U);
     snprintf(text, sizeof text,
-             "gateway: {id: 7, name: gateway-under-test, advertise: \"%s\", state: \"\"%s}\n"
+             "gateway: {id: 7, name: gateway-under-test, advertise: \"%s\", state: \"%s\"%s}\n"
              "radios:\n%s\n"
              "broker: {url: \"%s\", mode: %s%s}\n"
              "limits: {%s}\n"
              "admin: {listen: \"\"}\n"
              "log: {level: %s}\n%s\n",
-             or_else(settings.advertise, "0s"), or_else(settings.gateway, ", status: false"),
-             or_else(settings.radios, "  - {name: lan, driver: udp, listen: \"127.0.0.1:0\"}"), url,
+             or_else(settings.advertise, "0s"), or_else(settings.state, ""),
+             or_else(settings.gateway, ", status: false"), or_else(settings.radios, lan), url,
              s->mode, or_else(settings.broker, ""), or_else(settings.limits, ""),
              or_else(settings.level, "debug"), or_else(settings.more, ""));
     scene_writes(s, "gateway.yaml", text, path);
@@ -71,18 +89,23 @@ static bool close_gateway(void *thing, bool failed)
     return status == 0;
 }
 
-struct gateway *gateway_start_file(struct scene *s, const char *path)
+static void run(struct gateway *g)
 {
     const char *words[WORDS];
     size_t count = program_words(words);
     words[count++] = "--config";
-    words[count++] = path;
+    words[count++] = g->settings;
     words[count] = NULL;
+    assert_true(process_start(&g->process, words, NULL));
+}
+
+struct gateway *gateway_start_file(struct scene *s, const char *path)
+{
     struct gateway *g = calloc(1, sizeof *g);
     assert_non_null(g);
     g->scene = s;
     snprintf(g->settings, sizeof g->settings, "%s", path);
-    assert_true(process_start(&g->process, words, NULL));
+    run(g);
     scene_keeps(s, g, close_gateway);
     s->gateway = g;
     return g;
@@ -147,6 +170,19 @@ void gateway_is_killed(struct gateway *g)
 {
     g->stopped = true;
     process_end(&g->process, SIGKILL);
+}
+
+void gateway_is_run_again(struct gateway *g)
+{
+    process_forget(&g->process);
+    g->stopped = false;
+    run(g);
+}
+
+void gateway_starts_again(struct gateway *g)
+{
+    gateway_is_run_again(g);
+    g->port = gateway_radio_port(g, "lan");
 }
 
 bool gateway_runs(const struct gateway *g)

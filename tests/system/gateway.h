@@ -18,6 +18,7 @@ struct settings {
     const char *level;     /* of the log */
     const char *gateway;   /* more inside `gateway: {...}` instead of ", status: false" */
     const char *more;      /* whole further lines: topics, clients, ... */
+    const char *state; /* path of the state file, NULL: none. With one the port stays over gateway_starts_again */
 };
 
 struct gateway {
@@ -54,6 +55,11 @@ void gateway_reloads(struct gateway *g);   /* SIGHUP */
 int gateway_stops(struct gateway *g);      /* SIGTERM; its exit status */
 void gateway_is_killed(struct gateway *g); /* SIGKILL, as when the power fails */
 bool gateway_runs(const struct gateway *g);
+
+/* With the same settings, after gateway_stops or gateway_is_killed; the log begins anew. gateway_is_run_again waits for
+ * nothing, gateway_starts_again until radio "lan" listens. */
+void gateway_is_run_again(struct gateway *g);
+void gateway_starts_again(struct gateway *g);
 
 /* Runs the program to its end with these arguments (the last NULL). What it printed is in *out and *log, which the
  * caller frees. Returns its exit status. */
