@@ -1,10 +1,10 @@
 /* lossy_node.c -- the application of a small device that does not want to lose or to say anything twice.
  *
- * Four duties are a node's own, because no gateway can do them for it. It keeps its session (CleanSession = 0), so that
+ * Three duties are a node's own, because no gateway can do them for it. It keeps its session (CleanSession = 0), so that
  * an old CONNECT that comes late wipes nothing. A message that was given up, or refused for congestion, goes on under
  * its own message id and with DUP: under a new one it would be a new message, while a copy of the old one may still be
- * on its way. The next message begins when the one before was accepted. And it remembers the QoS 2 messages it was
- * given for a while after PUBREL, since a copy of the PUBLISH may come later than that.
+ * on its way. The next message begins when the one before was accepted. (A fourth, to know a copy of a QoS 2
+ * message that comes after its PUBREL, is the client library's.)
  *
  * Some nodes sleep: they tell a few messages, say DISCONNECT with a duration, switch the radio off, wake with PINGREQ
  * once or more, and connect again when they have something to tell. */
@@ -59,20 +59,8 @@ static void waits(struct lossy_node *n, msec longest, msec now)
 
 /* ---- messages for it --------------------------------------------------------------------------------------------- */
 
-/* Was it given the QoS 2 message with this id before? From now on it was. */
-static bool given_before(struct lossy_node *n, uint16_t message_id)
+static void is_given(struct lossy_node *n, const struct sn_turn *t)
 {
-    for (size_t i = 0; i < n->released_count && i < NODE_RELEASED; i++)
-        if (n->released[i] == message_id)
-            return true;
-    n->released[n->released_count++ % NODE_RELEASED] = message_id;
-    return false;
-}
-
-static void is_given(struct lossy_node *n, const struct sn_turn *t, uint16_t message_id)
-{
-    if (t->qos == 2 && given_before(n, message_id))
-        return;
     for (size_t i = 0; i < NODE_LANES; i++)
         if (span_equal(t->topic.name, span_text(n->down[i]->topic))) {
             if (t->qos != n->down[i]->qos)
@@ -208,7 +196,7 @@ static void sleeps_on(struct lossy_node *n, msec now)
     n->next_at = now + half / 2 + chance_below(&n->chance, half / 2 + 1);
 }
 
-static void happened(struct lossy_node *n, const struct sn_turn *t, uint16_t message_id, msec now)
+static void happened(struct lossy_node *n, const struct sn_turn *t, msec now)
 {
     if (t->event != SN_NOTHING && t->event != SN_UNEXPECTED && t->event != SN_MESSAGE)
         waits(n, n->plan->think, now);
@@ -223,7 +211,7 @@ static void happened(struct lossy_node *n, const struct sn_turn *t, uint16_t mes
         was_published(n, t, now);
         break;
     case SN_MESSAGE:
-        is_given(n, t, message_id);
+        is_given(n, t);
         break;
     case SN_FELL_ASLEEP:
     case SN_PERIOD_OVER:
@@ -239,12 +227,12 @@ static void happened(struct lossy_node *n, const struct sn_turn *t, uint16_t mes
 
 /* ---- input ------------------------------------------------------------------------------------------------------- */
 
-static void ends(struct lossy_node *n, const struct sn_turn *t, uint16_t message_id, msec now)
+static void ends(struct lossy_node *n, const struct sn_turn *t, msec now)
 {
     keep_step(n);
     if (t->frame_len > 0)
         n->plan->send(n->plan->context, n->index, span_of(t->frame, t->frame_len));
-    happened(n, t, message_id, now);
+    happened(n, t, now);
 }
 
 /* The radio of a sleeper is off. */
@@ -252,12 +240,10 @@ void lossy_node_hears(struct lossy_node *n, struct span frame, msec now)
 {
     uint8_t room[NODE_FRAME_MAX];
     struct sn_turn t = { .frame = room, .frame_room = sizeof room };
-    struct mqttsn_message m = { 0 };
     if (mqttsn_client_state(n->client) == SN_ASLEEP)
         return;
-    uint16_t id = mqttsn_decode(frame, &m) == MQTTSN_OK ? m.message_id : 0;
     mqttsn_client_receive(n->client, frame, now, &t);
-    ends(n, &t, id, now);
+    ends(n, &t, now);
 }
 
 msec lossy_node_deadline(const struct lossy_node *n)
@@ -277,5 +263,5 @@ void lossy_node_tick(struct lossy_node *n, msec now)
         if (e != SN_OK)
             ledger_blames(n->ledger, "%s: %s", n->id, sn_strerror(e));
     }
-    ends(n, &t, 0, now);
+    ends(n, &t, now);
 }

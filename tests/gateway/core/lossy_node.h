@@ -7,7 +7,7 @@
 #include "mqttsn/client.h"
 #include "tests/gateway/core/lossy_ledger.h"
 
-enum { NODE_LANES = 3, NODE_FILTERS = 2, NODE_RELEASED = 32, NODE_FRAME_MAX = 128 };
+enum { NODE_LANES = 3, NODE_FILTERS = 2, NODE_FRAME_MAX = 128 };
 
 /* What all nodes of a play have in common. */
 struct lossy_plan {
@@ -35,10 +35,8 @@ struct lossy_node {
     size_t filters, registered; /* subscribed, registered so far */
     struct lane *telling; /* what it publishes and was not told to be accepted; NULL: nothing */
     char text[LEDGER_TEXT];
-    struct mqttsn_message kept;       /* the step of it that is open; message_id 0: not begun */
-    unsigned told;                    /* since it connected */
-    uint16_t released[NODE_RELEASED]; /* the last message ids of QoS 2 that it was given */
-    size_t released_count;
+    struct mqttsn_message kept; /* the step of it that is open; message_id 0: not begun */
+    unsigned told;              /* since it connected */
     uint32_t connects, naps;
 };
 
