@@ -257,7 +257,7 @@ static bool is_over(const struct play *p)
     return ledger_is_complete(&p->ledger);
 }
 
-static void all_messages_get_through_a_bad_network(struct scene *s) /* SN-RTX-7, SN-RTX-8 */
+static void all_messages_get_through_a_bad_network(struct scene *s) /* SN-RTX-7, -8, -10, SN-SLP-9 */
 {
     const char *named = getenv("LOSSY_SEED");
     uint64_t seed = named ? strtoull(named, NULL, 10) : 1;

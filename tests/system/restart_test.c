@@ -94,7 +94,7 @@ static void a_client_that_is_awake_gets_the_rest(struct scene *s) /* SN-BRK-4, -
 
 /* ---- in the middle of a handshake -------------------------------------------------------------------------------- */
 
-static void a_will_dialogue_goes_on(struct scene *s) /* SN-BRK-6, SN-WILL-1 */
+static void a_will_dialogue_goes_on(struct scene *s) /* SN-WILL-1 */
 {
     struct node *n = node_at(s, false);
     connects_with_will(n);

@@ -185,7 +185,7 @@ static void qos_2_down_arrives_once_when_everything_is_doubled(struct scene *s) 
     is_over(n, world);
 }
 
-static void a_doubled_puback_takes_one_message_only(struct scene *s) /* SN-DLV-5 */
+static void a_doubled_puback_takes_one_message_only(struct scene *s) /* SN-DLV-6, SN-RTX-10 */
 {
     struct peer *world;
     struct node *n = subscriber(s, &world);

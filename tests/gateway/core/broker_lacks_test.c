@@ -42,7 +42,7 @@ static void a_repeated_qos_2_message_is_published_once_all_the_same(void **scene
     broker_receives_nothing(*scene);
 }
 
-static void what_the_broker_did_not_acknowledge_leaves_again_as_qos_1(void **scene) /* SN-PUB-5, SN-BRK-3 */
+static void what_the_broker_did_not_acknowledge_leaves_again_as_qos_1(void **scene) /* SN-PUB-5, SN-BRK-5 */
 {
     broker_lacks(*scene, no_qos2);
     client_connects(*scene, "m1", false);
