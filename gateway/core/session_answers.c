@@ -159,14 +159,15 @@ static void send_step(struct session *s, struct actions *out)
 
 /* The client is there again: what is open leaves once more, counted as the first retransmission. Ids have to be told
  * again before they are used after a new connection that kept the session (SN-TOP-3), and where a client from another
- * host did not prove yet that it hears us: then the delivery begins anew, with a REGISTER. */
+ * host did not prove yet that it hears us: then the delivery begins anew, with a REGISTER. So it does when the client
+ * refused it in its sleep. */
 void deliver_again(struct session *s, msec now, struct actions *out)
 {
     struct delivery *d = &s->delivery;
     bool publishes = d->phase == DELIVERY_PUBACK || d->phase == DELIVERY_PUBREC;
     if (d->phase == DELIVERY_IDLE || d->phase == DELIVERY_PAUSED)
         return;
-    if (publishes && (s->unproven || !delivery_knows_topic(s))) {
+    if (publishes && (d->publish_id == 0 || s->unproven || !delivery_knows_topic(s))) {
         delivery_begin(s, now, out);
         return;
     }

@@ -143,6 +143,25 @@ static void an_open_message_does_not_follow_a_client_to_another_host_unasked(voi
                     M(PUBLISH, .dup = true, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
 }
 
+static void a_message_refused_in_sleep_leaves_as_a_new_one(void **scene) /* SN-DLV-9 */
+{
+    client_connects(*scene, "m1", false);
+    uint16_t topic = client_subscribes(*scene, "m1", "lamp/1", 1);
+    broker_publishes(*scene, "lamp/1", "on", 1, 40);
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = topic, .tail = TEXT("on")));
+    client_falls_asleep(*scene, "m1", 300);
+    client_sends(
+        *scene, "m1",
+        M(PUBACK, .topic_id = topic, .message_id = id, .return_code = MQTTSN_INVALID_TOPIC_ID));
+    client_sends(*scene, "m1", M(REGISTER, .message_id = 5, .tail = TEXT("lamp/1")));
+    client_receives(*scene, "m1", M(REGACK, .topic_id = topic, .message_id = 5));
+    client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
+    assert_int_not_equal(
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = topic, .tail = TEXT("on"))),
+        id);
+}
+
 /* Up to its PUBREC; then the broker forgets it, and it leaves as new. */
 static void broker_takes_and_forgets(struct scene *s)
 {
@@ -258,6 +277,7 @@ int main(void)
         IN_BOTH(a_message_that_the_new_radio_cannot_carry_is_dropped),
         IN_BOTH(an_id_that_the_new_radio_cannot_tell_is_not_told),
         IN_BOTH(an_open_message_does_not_follow_a_client_to_another_host_unasked),
+        IN_BOTH(a_message_refused_in_sleep_leaves_as_a_new_one),
         IN_BOTH(who_heard_that_a_message_is_taken_does_not_hear_that_it_is_refused),
         IN_BOTH(who_waits_for_the_end_of_a_message_that_is_refused_gets_it),
         IN_BOTH(a_node_that_speaks_often_still_hears_the_repetition),
