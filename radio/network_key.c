@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
@@ -61,10 +63,22 @@ static bool write_all(int fd, const uint8_t key[KEY_LEN])
     return write(fd, text, TEXT_LEN + 1) == TEXT_LEN + 1 && fsync(fd) == 0;
 }
 
+/* The name of the file is on disk only when its folder is; not every file system can be told so (EINVAL). */
+static bool sync_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%s", path);
+    int fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool synced = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
+    if (fd >= 0)
+        close(fd);
+    return synced;
+}
+
 static bool keep(const char *path, const uint8_t key[KEY_LEN], char *why, size_t room)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    bool kept = fd >= 0 && write_all(fd, key);
+    bool kept = fd >= 0 && write_all(fd, key) && sync_folder(path);
     if (!kept)
         snprintf(why, room, "cannot keep the new network key in %s: %s", path, strerror(errno));
     if (fd >= 0 && close(fd) == 0 && !kept)

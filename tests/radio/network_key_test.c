@@ -1,6 +1,7 @@
 /* network_key_test.c -- the key is kept before it is used, and never written over. */
 #include "radio/network_key.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,9 +16,24 @@
 static char folder[64], path[96], why[256];
 static uint8_t key[16];
 
+/* In place of the C library's: what was synced last, and how the next sync of a folder ends. */
+static mode_t synced;
+static int folder_error;
+
+int fsync(int fd)
+{
+    struct stat st;
+    assert_int_equal(fstat(fd, &st), 0);
+    synced = st.st_mode & S_IFMT;
+    errno = folder_error;
+    return S_ISDIR(st.st_mode) && folder_error != 0 ? -1 : 0;
+}
+
 static int begin(void **state)
 {
     (void)state;
+    synced = 0;
+    folder_error = 0;
     snprintf(folder, sizeof folder, "%s", "/tmp/network-key-XXXXXX");
     if (!mkdtemp(folder))
         return -1;
@@ -80,6 +96,29 @@ static void what_is_no_key_is_refused_in_words(void **state)
     }
 }
 
+static void a_key_outlives_a_power_cut(void **state)
+{
+    (void)state;
+    assert_true(network_key_make(path, key, why, sizeof why));
+    assert_int_equal(synced, S_IFDIR); /* after the file */
+}
+
+static void a_key_whose_folder_is_not_kept_is_not_used(void **state)
+{
+    (void)state;
+    folder_error = EIO;
+    assert_false(network_key_make(path, key, why, sizeof why));
+    assert_non_null(strstr(why, strerror(EIO)));
+    assert_int_equal(network_key_read(path, key, why, sizeof why), NETWORK_KEY_ABSENT);
+}
+
+static void a_file_system_without_sync_of_folders_will_do(void **state)
+{
+    (void)state;
+    folder_error = EINVAL;
+    assert_true(network_key_make(path, key, why, sizeof why));
+}
+
 static void no_file_is_named(void **state)
 {
     (void)state;
@@ -112,6 +151,9 @@ int main(void)
         TEST(a_made_key_is_read_again_and_is_private),
         TEST(a_key_that_is_there_is_never_written_over),
         TEST(what_is_no_key_is_refused_in_words),
+        TEST(a_key_outlives_a_power_cut),
+        TEST(a_key_whose_folder_is_not_kept_is_not_used),
+        TEST(a_file_system_without_sync_of_folders_will_do),
         TEST(no_file_is_named),
         TEST(a_folder_that_is_not_there_is_an_error),
         TEST(the_key_of_the_guides_is_known),
