@@ -22,6 +22,7 @@ struct module {
         bool mute;
         uint64_t value;
     } registers[20];
+    const char *starts_after; /* its network starts by itself when it has answered this command */
     char notes[MODULE_NOTES]; /* "VR AP NJ=00 +CE=01": commands in order; + is queued */
     struct {
         struct xbee_frame frame;
@@ -115,6 +116,15 @@ static inline void module_says_heard(struct module *m, uint16_t nwk, uint8_t opt
                                          .data = span_text(text) });
 }
 
+/* As the settings of module_is_blank want it. */
+static inline void module_gets_network(struct module *m)
+{
+    module_set(m, "CE", 1);
+    module_set(m, "AI", 0);
+    module_set(m, "CH", 20);
+    module_set(m, "OP", 0x0102030405060708);
+}
+
 /* ---- what it hears ---- */
 
 static inline void module_note(struct module *m, const struct xbee_frame *f)
@@ -142,6 +152,11 @@ static inline void module_answer(struct module *m, const struct xbee_frame *f)
     if (r && r->status == 0 && f->data.len == 0)
         answer.data = span_of(value, r->len);
     module_says(m, &answer);
+    if (m->starts_after && f->command == XBEE_COMMAND(m->starts_after[0], m->starts_after[1])) {
+        m->starts_after = NULL;
+        module_gets_network(m);
+        module_says_modem(m, 6);
+    }
 }
 
 static inline void module_hears(struct module *m, const struct xbee_frame *f)

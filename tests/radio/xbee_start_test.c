@@ -201,10 +201,7 @@ static void module_is_blank(struct module *m)
 /* It does what it was told. */
 static void module_starts_network(struct module *m)
 {
-    module_set(m, "CE", 1);
-    module_set(m, "AI", 0);
-    module_set(m, "CH", 20);
-    module_set(m, "OP", 0x0102030405060708);
+    module_gets_network(m);
     module_passes(m, 6000);
     module_says_modem(m, 6);
     module_passes(m, 2000);
@@ -324,6 +321,16 @@ static void a_module_that_starts_by_itself_is_waited_for(void **state)
     assert_null(strstr(m->notes, "+"));
 }
 
+static void a_network_that_starts_while_it_is_read_is_read_again(void **state)
+{
+    struct module *m = *state;
+    module_is_blank(m);
+    m->starts_after = "AI";
+    module_start(m);
+    assert_string_equal(m->notes, READING " " READING " NJ=00");
+    assert_int_equal(m->stage.c->state, COORDINATOR_UP);
+}
+
 static void a_router_that_finds_no_network_is_blank(void **state)
 {
     struct module *m = *state;
@@ -378,6 +385,7 @@ int main(void)
         SCENE(a_network_that_never_starts_is_refused),
         SCENE(a_value_that_the_module_refuses_ends_the_forming),
         SCENE(a_module_that_starts_by_itself_is_waited_for),
+        SCENE(a_network_that_starts_while_it_is_read_is_read_again),
         SCENE(a_router_that_finds_no_network_is_blank),
         SCENE(a_router_that_was_just_switched_on_is_waited_for),
     };
