@@ -1,9 +1,9 @@
 /* lossy_node.c -- the application of a small device that does not want to lose or to say anything twice.
  *
- * Three duties are a node's own, because no gateway can do them for it. It keeps its session (CleanSession = 0), so that
- * an old CONNECT that comes late wipes nothing. A message that was given up, or refused for congestion, goes on under
- * its own message id and with DUP: under a new one it would be a new message, while a copy of the old one may still be
- * on its way. The next message begins when the one before was accepted. (A fourth, to know a copy of a QoS 2
+ * Three duties are a node's own, because no gateway can do them for it. It keeps its session (CleanSession = 0), so
+ * that an old CONNECT that comes late wipes nothing. A message that was given up, or refused for congestion, goes on
+ * under its own message id and with DUP: under a new one it would be a new message, while a copy of the old one may
+ * still be on its way. The next message begins when the one before was accepted. (A fourth, to know a copy of a QoS 2
  * message that comes after its PUBREL, is the client library's.)
  *
  * Some nodes sleep: they tell a few messages, say DISCONNECT with a duration, switch the radio off, wake with PINGREQ
