@@ -55,13 +55,14 @@ struct exchange *inflight_by_packet_id(struct inflight *f, uint16_t packet_id)
 struct exchange *inflight_answered(struct inflight *f, uint16_t message_id, uint32_t digest,
                                    msec since)
 {
+    struct exchange *last = NULL;
     for (size_t i = 0; i < EXCHANGES; i++) {
         struct exchange *e = &f->list[i];
         if (e->phase == EXCHANGE_ANSWERED && e->message_id == message_id && e->digest == digest &&
-            e->since >= since)
-            return e;
+            e->since >= since && (!last || e->since > last->since))
+            last = e;
     }
-    return NULL;
+    return last;
 }
 
 struct exchange *inflight_open(struct inflight *f, enum exchange_phase phase, msec now)

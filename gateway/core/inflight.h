@@ -43,7 +43,7 @@ struct exchange *inflight_subscribe(struct inflight *f, uint16_t message_id,
                                     enum exchange_phase phase);
 struct exchange *inflight_by_packet_id(struct inflight *f, uint16_t packet_id);
 
-/* An exchange that ended at `since` or later with this id and this content. */
+/* The last exchange with this id and this content that ended at `since` or later. */
 struct exchange *inflight_answered(struct inflight *f, uint16_t message_id, uint32_t digest,
                                    msec since);
 
