@@ -17,7 +17,7 @@ void arrivals_clear(struct arrivals *a)
 
 void arrivals_forget(struct arrivals *a)
 {
-    a->count = 0;
+    a->count = a->kept = a->unkept = 0;
 }
 
 struct arrival *arrivals_by_id(const struct arrivals *a, uint16_t packet_id)
@@ -39,6 +39,8 @@ struct arrival *arrivals_by_receipt(const struct arrivals *a, uint32_t receipt)
 void arrivals_end(struct arrivals *a, struct arrival *one)
 {
     size_t behind = a->count - 1 - (size_t)(one - a->list);
+    a->kept -= one->record == ARRIVAL_KEPT;
+    a->unkept -= one->qos == 2 && one->record == ARRIVAL_UNKEPT;
     memmove(one, one + 1, behind * sizeof *one);
     a->count--;
 }
@@ -60,6 +62,7 @@ struct arrival *arrivals_add(struct arrivals *a, uint16_t packet_id, uint8_t qos
     *new = (struct arrival){
         .receipt = a->last_receipt, .holders = 1, .packet_id = packet_id, .qos = qos
     };
+    a->unkept += qos == 2;
     return new;
 }
 
@@ -83,11 +86,55 @@ void arrival_complete(struct arrival *a)
 
 void arrival_release(struct arrival *a)
 {
-    if (a->state == ARRIVAL_COMPLETE)
+    if (a->state == ARRIVAL_COMPLETE && a->record != ARRIVAL_KEPT)
         a->state = ARRIVAL_FINISHED;
-    else if (a->state == ARRIVAL_RECEIVED)
+    else if (a->state == ARRIVAL_RECEIVED || a->state == ARRIVAL_COMPLETE)
         a->state = ARRIVAL_RELEASED;
 }
+
+/* ---- those that outlive us --------------------------------------------------------------------------------------- */
+
+struct arrival *arrivals_keep_next(struct arrivals *a)
+{
+    for (size_t i = 0; a->unkept > 0 && i < a->count; i++) {
+        struct arrival *one = &a->list[i];
+        if (one->qos != 2 || one->record != ARRIVAL_UNKEPT || one->state >= ARRIVAL_RECEIVED)
+            continue;
+        one->record = ARRIVAL_KEPT;
+        a->unkept--;
+        a->kept++;
+        return one;
+    }
+    return NULL;
+}
+
+struct arrival *arrivals_forget_next(struct arrivals *a)
+{
+    for (size_t i = 0; a->kept > 0 && i < a->count; i++) {
+        struct arrival *one = &a->list[i];
+        if (one->record != ARRIVAL_KEPT || one->state != ARRIVAL_RELEASED)
+            continue;
+        one->record = ARRIVAL_FORGOTTEN;
+        a->kept--;
+        return one;
+    }
+    return NULL;
+}
+
+bool arrivals_restore(struct arrivals *a, uint16_t packet_id)
+{
+    struct arrival *one = arrivals_add(a, packet_id, 2);
+    if (!one)
+        return false;
+    one->state = ARRIVAL_COMPLETE;
+    one->holders = 0;
+    one->record = ARRIVAL_KEPT;
+    a->unkept--;
+    a->kept++;
+    return true;
+}
+
+/* ---- those nobody has room for ----------------------------------------------------------------------------------- */
 
 void arrival_refuse(struct arrival *a)
 {

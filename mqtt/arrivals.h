@@ -15,18 +15,27 @@ enum arrival_state {
     ARRIVAL_REFUSED /* nobody has room for it: the broker keeps it and sends it again on the next connection */
 };
 
+/* Is its packet id on disk? */
+enum arrival_record {
+    ARRIVAL_UNKEPT,
+    ARRIVAL_KEPT, /* so PUBCOMP waits until it is not there any more */
+    ARRIVAL_FORGOTTEN
+};
+
 struct arrival {
     uint32_t receipt;
     uint32_t holders; /* receivers that have not taken it yet */
     uint16_t packet_id;
     uint8_t qos;
-    uint8_t state; /* enum arrival_state */
-    bool through;  /* the receiver went through its own QoS 2 exchange before PUBREC could leave */
+    uint8_t state;  /* enum arrival_state */
+    bool through;   /* the receiver went through its own QoS 2 exchange before PUBREC could leave */
+    uint8_t record; /* enum arrival_record; QoS 2 only */
 };
 
 struct arrivals {
     struct arrival *list; /* in order of arrival */
     size_t room, count;
+    size_t kept, unkept; /* how many are of QoS 2 and on disk, and not on disk */
     uint32_t last_receipt;
 };
 
@@ -47,6 +56,15 @@ void arrivals_end(struct arrivals *a, struct arrival *one);
 void arrival_take(struct arrival *a);
 void arrival_complete(struct arrival *a);
 void arrival_release(struct arrival *a);
+
+/* QoS 2 messages whose packet ids have to outlive us, since a broker that did not hear PUBREC sends them again and they
+ * must not be taken twice. NULL when there is none. The next one to be put on disk; it counts as kept from now on. */
+struct arrival *arrivals_keep_next(struct arrivals *a);
+/* The next one that the broker has released, to be taken off the disk; after that mqtt_client_complete ends it. */
+struct arrival *arrivals_forget_next(struct arrivals *a);
+
+/* One of an earlier run, taken and not released. False: no memory. */
+MUST_CHECK bool arrivals_restore(struct arrivals *a, uint16_t packet_id);
 
 /* Nobody has room for it. It holds back nobody behind it. */
 void arrival_refuse(struct arrival *a);

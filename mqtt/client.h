@@ -73,6 +73,17 @@ void mqtt_client_unreserve(struct mqtt_client *c, uint16_t packet_id);
  * answered, also while offline; PUBLISH with QoS 0 while offline is refused. False: not sent, nothing remembered. */
 bool mqtt_client_send(struct mqtt_client *c, const struct mqtt_packet *p, msec now);
 
+/* A QoS 1 or 2 PUBLISH of an earlier run under its old packet id, to be sent again on the next connection; `released`:
+ * it got PUBREC, and only PUBREL is. False: no memory, or the id is in use. */
+MUST_CHECK bool mqtt_client_restore(struct mqtt_client *c, const struct mqtt_packet *p,
+                                    bool released, void *owner);
+
+/* Nobody wants it sent again. The broker may have it all the same. */
+void mqtt_client_cancel(struct mqtt_client *c, uint16_t packet_id);
+
+/* The owner has the request on disk: it is not orphaned. */
+void mqtt_client_keep(struct mqtt_client *c, uint16_t packet_id);
+
 /* The owner of a QoS 2 message that got PUBREC lets it go: PUBREL. */
 void mqtt_client_release(struct mqtt_client *c, uint16_t packet_id, msec now);
 

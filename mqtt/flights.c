@@ -68,10 +68,22 @@ uint16_t flights_reserve(struct flights *f, void *owner)
     }
 }
 
+struct flight *flights_claim(struct flights *f, uint16_t packet_id, void *owner)
+{
+    struct flight *one;
+    while (!(one = slot(f, packet_id)) || one->state != FLIGHT_FREE) {
+        if ((one && one->packet_id == packet_id) || !flights_enlarge(f))
+            return NULL;
+    }
+    *one = (struct flight){ .owner = owner, .packet_id = packet_id, .state = FLIGHT_RESERVED };
+    f->count++;
+    return one;
+}
+
 void flights_orphan(struct flights *f, const void *owner)
 {
     for (size_t i = 0; f->count > 0 && i < f->room; i++)
-        if (f->table[i].state != FLIGHT_FREE && f->table[i].owner == owner)
+        if (f->table[i].state != FLIGHT_FREE && f->table[i].owner == owner && !f->table[i].kept)
             f->table[i].owner = NULL;
 }
 

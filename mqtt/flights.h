@@ -22,6 +22,7 @@ struct flight {
     uint16_t packet_id;
     uint8_t state;     /* enum flight_state */
     bool exactly_once; /* a QoS 2 PUBLISH */
+    bool kept; /* its owner has it on disk and asks for the answer whatever becomes of its connection */
     uint8_t closes; /* how often the broker closed the connection with this one next to be answered ... */
     uint64_t first_close_ms; /* ... since then */
 };
@@ -39,12 +40,17 @@ void flights_clear(struct flights *f);
 /* A free packet id for a request of `owner`; 0 when all are in use. Never one in use (MQTT-2.3.1-2). */
 uint16_t flights_reserve(struct flights *f, void *owner);
 
+/* The flight of an earlier run under its old packet id; NULL: the id is in use, or no memory. */
+MUST_CHECK struct flight *flights_claim(struct flights *f, uint16_t packet_id, void *owner);
+
 struct flight *flights_find(const struct flights *f, uint16_t packet_id);
 
 /* Keeps the encoded packet `p` for sending again. False: no memory, or the packet is too long; the id stays
  * reserved. */
 MUST_CHECK bool flights_keep(struct flights *f, struct flight *one, const struct mqtt_packet *p);
 void flights_end(struct flights *f, struct flight *one);
+
+/* The owner forgets its requests, but for the kept ones. */
 void flights_orphan(struct flights *f, const void *owner);
 
 /* The first one in the order of sending that the broker did not say anything to yet; NULL: none. */

@@ -36,6 +36,10 @@ struct minus_one {
 struct limits {
     unsigned retry_factor; /* percent; each retransmission waits so much of the one before, at most a minute */
     msec broker_grace; /* how long an active client stays without its own broker connection; 0 = for ever */
+    bool queue_drop_oldest; /* what a full sleep queue does when QoS 0 messages are not enough */
+    uint8_t uplink_qos0;    /* enum uplink_qos0 */
+    size_t uplink_memory;   /* octets of QoS 0 messages that wait for the broker */
+    msec uplink_ttl;
     uint32_t topics, subscriptions, queue_messages, retry_count, inflight_in, max_client_id;
     size_t queue_bytes, uplink_bytes;
     msec queue_ttl, retry, wait, connect_timeout, max_idle, session_expiry, qos2_expiry;

@@ -23,10 +23,11 @@ const char *drop_text(enum drop d)
     return d < DROPS ? drops[d].text : "?";
 }
 
-/* A wiped queue: for each message a drop, its acknowledgement and its completion. Each subscription: one request. */
+/* A queue that is wiped or taken over: for each message a drop or its keeping, its acknowledgement and its completion.
+ * Each subscription: one request. */
 size_t actions_needed(size_t queue_messages, size_t subscriptions)
 {
-    enum { FEW = 32, PER_MESSAGE = 3 };
+    enum { FEW = 128, PER_MESSAGE = 3 };
     return FEW + PER_MESSAGE * (queue_messages + 1) + subscriptions;
 }
 
@@ -58,6 +59,11 @@ void actions_drop_sized(struct actions *out, enum drop why, size_t octets)
 void actions_drop(struct actions *out, enum drop why)
 {
     actions_drop_sized(out, why, 0);
+}
+
+void actions_keep(struct actions *out, struct queued *one)
+{
+    actions_add(out, ACTION_KEEP)->keep = one;
 }
 
 void actions_state(struct actions *out, unsigned from)

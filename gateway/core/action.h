@@ -13,10 +13,13 @@ enum drop {
     DROPS
 };
 
+struct queued;
+
 enum action_kind {
     ACTION_SEND, /* `send` to the client's address */
     ACTION_UPSTREAM, /* `upstream` to the client's broker connection, with that connection's packet ids and receipts */
     ACTION_DROP,  /* a message ended here: count and log */
+    ACTION_KEEP,  /* `keep` has to be on disk as it stands now before what follows may leave */
     ACTION_STATE, /* the session went on from state `from`: log */
     ACTION_FORGET /* the session is over: free it */
 };
@@ -30,7 +33,8 @@ struct action {
             enum drop why;
             uint32_t octets; /* of the message, where its size was the reason; else 0 */
         } drop;
-        unsigned from; /* enum session_state */
+        struct queued *keep; /* the session's; lives until the next call */
+        unsigned from;       /* enum session_state */
     };
 };
 
@@ -51,5 +55,6 @@ void actions_send(struct actions *out, const struct mqttsn_message *m);
 void actions_upstream(struct actions *out, const struct mqtt_packet *p);
 void actions_drop(struct actions *out, enum drop why);
 void actions_drop_sized(struct actions *out, enum drop why, size_t octets);
+void actions_keep(struct actions *out, struct queued *one);
 void actions_state(struct actions *out, unsigned from);
 void actions_forget(struct actions *out);

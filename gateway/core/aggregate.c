@@ -2,8 +2,8 @@
  *
  * Filters are counted: the broker hears SUBSCRIBE for the first holder and when a later one needs a higher QoS, and
  * UNSUBSCRIBE after the last; aggregate_rounds.c has how. A message goes to every client with a matching filter, once,
- * at its own QoS, and is acknowledged when all have taken it. Nothing is on disk yet, so a message for a sleeper holds
- * its acknowledgement only as long as the broker's window allows: see release_oldest. */
+ * at its own QoS, and is acknowledged when all have taken it. Without a store a message for a sleeper holds its
+ * acknowledgement only as long as the broker's window allows: see release_oldest. */
 #include "gateway/core/aggregate_inside.h"
 
 #include "mqtt/topic.h"
@@ -166,6 +166,8 @@ static uint32_t count_holders(struct hits *hits, size_t first)
 static void release_oldest(struct aggregate *a, msec now)
 {
     struct arrivals *all = &a->upstream.mqtt.arrivals;
+    if (a->upstream.keeping && a->upstream.keeping->on) /* a sleeper's copy is on disk in a moment */
+        return;
     for (size_t i = 0; all->count > HELD_MAX && i < all->count; i++)
         if (all->list[i].state == ARRIVAL_OPEN) {
             a->upstream.held_too_long++;
@@ -233,6 +235,23 @@ struct aggregate *aggregate_new(uint64_t seed)
         return NULL;
     }
     return a;
+}
+
+bool aggregate_restore(struct aggregate *a, struct session *s, struct span filter, uint8_t qos)
+{
+    struct seat *seat = seat_of(s);
+    struct filter *f = seat ? filters_get(a->filters, filter) : NULL;
+    struct holder *h = f ? rounds_join(seat, f) : NULL;
+    if (!h) {
+        if (f && LIST_EMPTY(&f->holders))
+            filters_remove(a->filters, f);
+        return false;
+    }
+    h->qos = qos;
+    f->step = FILTER_HELD;
+    f->asked_qos = f->asked_qos > qos ? f->asked_qos : qos;
+    f->granted = f->asked_qos;
+    return true;
 }
 
 void aggregate_free(struct aggregate *a)

@@ -78,6 +78,7 @@ struct exchange *inflight_open(struct inflight *f, enum exchange_phase phase, ms
     if (!best)
         return NULL;
     *best = (struct exchange){ .phase = (uint8_t)phase, .since = now };
+    f->changed = (uint8_t)(f->changed | 1U << (best - f->list));
     f->open++;
     f->publishing = (uint8_t)(f->publishing + is_publish(phase));
     return best;
@@ -87,6 +88,7 @@ void inflight_step(struct inflight *f, struct exchange *e, enum exchange_phase n
 {
     f->open = (uint8_t)(f->open - is_open(e->phase) + is_open(next));
     f->publishing = (uint8_t)(f->publishing - is_publish(e->phase) + is_publish(next));
+    f->changed = (uint8_t)(f->changed | 1U << (e - f->list));
     e->phase = (uint8_t)next;
     e->since = now;
 }
@@ -106,4 +108,12 @@ msec inflight_oldest(const struct inflight *f, enum exchange_phase phase)
         if (f->list[i].phase == phase && f->list[i].since < oldest)
             oldest = f->list[i].since;
     return oldest;
+}
+
+void inflight_restore(struct inflight *f, size_t place, const struct exchange *e)
+{
+    f->list[place] = *e;
+    f->open = (uint8_t)(f->open + is_open(e->phase));
+    f->publishing = (uint8_t)(f->publishing + is_publish(e->phase));
+    f->kept = (uint8_t)(f->kept | 1U << place);
 }

@@ -33,6 +33,8 @@ struct exchange {
 struct inflight {
     struct exchange list[EXCHANGES];
     uint8_t open, publishing; /* how many wait; how many of them are PUBLISHes */
+    uint8_t changed,
+        kept; /* a bit for each place: what is on disk is behind; something of it is on disk */
 };
 
 uint32_t inflight_digest(const struct mqttsn_message *m);
@@ -52,6 +54,9 @@ MUST_CHECK struct exchange *inflight_open(struct inflight *f, enum exchange_phas
 
 /* To the next step of a QoS 2 exchange, or to EXCHANGE_ANSWERED or EXCHANGE_FREE. */
 void inflight_step(struct inflight *f, struct exchange *e, enum exchange_phase next, msec now);
+
+/* As an earlier run had it; the place must be free. */
+void inflight_restore(struct inflight *f, size_t place, const struct exchange *e);
 
 /* The first open one that waits in `phase` since before `since`; NULL when none does. */
 struct exchange *inflight_overdue(struct inflight *f, enum exchange_phase phase, msec since);

@@ -38,7 +38,7 @@ void registry_unconfirm(struct registry *r)
 {
     for (size_t i = 0; i < r->normal.count; i++)
         if (r->normal.list[i].standing == TOPIC_CONFIRMED)
-            r->normal.list[i].standing = TOPIC_UNCONFIRMED;
+            registry_stand(r, &r->normal.list[i], TOPIC_UNCONFIRMED);
 }
 
 /* The place of `id`, or where it would go. */
@@ -106,7 +106,28 @@ struct topic *registry_add(struct registry *r, struct span name, size_t limit,
         id++;
     } while (skip(context, id));
     r->last_id = id;
-    return topics_insert(&r->normal, id, name);
+    struct topic *t = topics_insert(&r->normal, id, name);
+    if (t)
+        t->unsaved = r->changed = true;
+    return t;
+}
+
+void registry_stand(struct registry *r, struct topic *t, enum topic_standing standing)
+{
+    if (t->standing == standing)
+        return;
+    t->standing = (uint8_t)standing;
+    t->unsaved = r->changed = true;
+}
+
+bool registry_restore(struct registry *r, uint16_t id, struct span name, enum topic_standing standing)
+{
+    struct topic *t = registry_find_id(&r->normal, id) ? NULL : topics_insert(&r->normal, id, name);
+    if (t)
+        t->standing = (uint8_t)standing;
+    if (t && id > r->last_id)
+        r->last_id = id;
+    return t != NULL;
 }
 
 struct topic *registry_remember(struct registry *r, uint16_t id, struct span name, size_t limit)

@@ -15,6 +15,7 @@ enum topic_standing {
 struct topic {
     uint16_t id;
     uint8_t standing; /* enum topic_standing */
+    bool unsaved;     /* what is on disk is behind */
     uint32_t hash;
     struct span name; /* owned */
 };
@@ -27,12 +28,20 @@ struct topics {
 struct registry {
     struct topics normal, predefined;
     uint16_t last_id;
+    bool changed; /* some normal ones are unsaved */
 };
 
 void registry_clear(struct registry *r);
 
 /* Every id the client may have forgotten: after a new connection that keeps the session (SN-TOP-3). */
 void registry_unconfirm(struct registry *r);
+
+/* The client confirmed or refused it, or does not know it. */
+void registry_stand(struct registry *r, struct topic *t, enum topic_standing standing);
+
+/* As an earlier run had given it. False: no memory. */
+MUST_CHECK bool registry_restore(struct registry *r, uint16_t id, struct span name,
+                                 enum topic_standing standing);
 
 struct topic *registry_find_id(const struct topics *t, uint16_t id);
 struct topic *registry_find_name(const struct topics *t, struct span name);

@@ -83,15 +83,17 @@ bool session_init(struct session *s, struct span client_id, const struct common 
                            .heard_at = now,
                            .entered_at = now,
                            .connack_at = MSEC_NEVER,
+                           .keep_at = MSEC_NEVER,
                            .deadline = MSEC_NEVER };
     sleepq_init(&s->queue);
+    sleepq_init(&s->uplink);
     STAILQ_INIT(&s->spent);
     deliver_freeze(s);
     return true;
 }
 
 /* What the last list of actions borrowed from. */
-static void free_spent(struct session *s)
+void session_begin(struct session *s)
 {
     for (struct queued *q; (q = STAILQ_FIRST(&s->spent));) {
         STAILQ_REMOVE_HEAD(&s->spent, next);
@@ -109,13 +111,16 @@ static void session_drop_content(struct session *s)
     s->delivery = (struct delivery){ .retry_at = MSEC_NEVER };
     registry_clear(&s->topics);
     subscriptions_clear(&s->subscriptions);
-    s->inflight = (struct inflight){ 0 };
+    s->inflight = (struct inflight){ .kept = s->inflight.kept, .changed = s->inflight.kept };
+    s->wiped = true;
 }
 
 void session_clear(struct session *s)
 {
     session_drop_content(s);
-    free_spent(s);
+    for (struct queued *q; (q = sleepq_pop(&s->uplink));)
+        free(q);
+    session_begin(s);
     will_free(s->will);
     will_free(s->connect.will);
     predefined_release(s->predefined);
@@ -145,8 +150,6 @@ static msec after(msec since, msec wait)
     return since == MSEC_NEVER || wait == MSEC_NEVER ? MSEC_NEVER : since + wait;
 }
 
-static void set_deadline(struct session *s);
-
 /* When a client whose own broker connection is gone has to go too (SN-BRK-1). */
 static msec grace_deadline(const struct session *s)
 {
@@ -163,7 +166,7 @@ void session_dismiss(struct session *s, msec now, struct actions *out)
         session_reply(out, MQTTSN_DISCONNECT, 0);
     session_ask_upstream(out, MQTT_DISCONNECT);
     session_end(s, SESSION_DISCONNECTED, now, out);
-    set_deadline(s);
+    session_set_deadline(s);
 }
 
 /* When the state as such is over: supervision, prompts, the broker's answer, the age of a stored session. */
@@ -202,9 +205,10 @@ static msec exchange_deadline(const struct session *s)
                    after(inflight_oldest(&s->inflight, EXCHANGE_PUBREL), l->qos2_expiry));
 }
 
-static void set_deadline(struct session *s)
+void session_set_deadline(struct session *s)
 {
     s->deadline = earlier(state_deadline(s), exchange_deadline(s));
+    s->deadline = earlier(s->deadline, earlier(s->keep_at, uplink_deadline(s)));
     if (s->state == SESSION_ACTIVE || s->state == SESSION_AWAKE)
         s->deadline = earlier(s->deadline, s->delivery.retry_at);
 }
@@ -218,6 +222,7 @@ void session_enter(struct session *s, enum session_state next, msec now, struct 
     s->state = next;
     s->entered_at = now;
     s->prompts = 0;
+    s->changed = true;
 }
 
 void session_end(struct session *s, enum session_state how, msec now, struct actions *out)
@@ -229,7 +234,8 @@ void session_end(struct session *s, enum session_state how, msec now, struct act
     if (!s->clean)
         return;
     deliver_wipe(s, out);
-    actions_forget(out);
+    if (s->uplink.count == 0) /* else when the broker has it all */
+        actions_forget(out);
 }
 
 /* ---- small things the procedures share --------------------------------------------------------------------------- */
@@ -260,7 +266,8 @@ void session_connect_packet(const struct session *s, struct mqtt_connect *c)
 {
     c->client_id = s->client_id;
     c->clean = s->clean;
-    will_into(s->will, c);
+    if (!s->will_out && s->state != SESSION_DISCONNECTED && s->state != SESSION_LOST)
+        will_into(s->will, c);
 }
 
 /* ---- the three ways in ------------------------------------------------------------------------------------------- */
@@ -283,7 +290,7 @@ static bool forbidden_asleep(const struct session *s, enum mqttsn_type type)
 void session_receive(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
 {
     handler *run = rule_for(s, m->type);
-    free_spent(s);
+    session_begin(s);
     if (!run || forbidden_asleep(s, m->type)) {
         actions_drop(out, STATES_CONNECTING >> s->state & 1U ? DROP_CONNECTING : DROP_UNEXPECTED);
         if (run)
@@ -291,6 +298,7 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
         return;
     }
     s->heard_at = now;
+    s->will_out = false;
     if (s->state == SESSION_ACTIVE)
         s->prompts = 0;
     if (m->type != MQTTSN_CONNECT && m->type != MQTTSN_WILLTOPIC && m->type != MQTTSN_WILLMSG)
@@ -299,13 +307,13 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
     run(s, m, now, out);
     deliver_resume(s, now, out); /* it was silent, now it is there (SN-RTX-4) */
     deliver_next(s, now, out);
-    set_deadline(s);
+    session_set_deadline(s);
 }
 
 void session_broker(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out)
 {
     struct exchange *e = inflight_by_packet_id(&s->inflight, p->packet_id);
-    free_spent(s);
+    session_begin(s);
     switch (p->type) {
     case MQTT_PUBLISH:
         deliver_accept(s, p, now, out);
@@ -318,36 +326,42 @@ void session_broker(struct session *s, const struct mqtt_packet *p, msec now, st
     case MQTT_PUBCOMP:
         if (e)
             publish_answered(s, e, p, now, out);
+        else
+            (void)uplink_answered(s, p, out);
         break;
     default: /* SUBACK, UNSUBACK */
         subscribe_answered(s, p, now, out);
         break;
     }
-    set_deadline(s);
+    session_set_deadline(s);
 }
 
 void session_sent(struct session *s, msec now, struct actions *out)
 {
-    free_spent(s);
+    session_begin(s);
     if (s->unsent == 0)
         return; /* it was for whoever had the address before */
     s->unsent--;
     if (s->unsent == 0)
         deliver_clock(s, now);
     deliver_next(s, now, out);
-    set_deadline(s);
+    session_set_deadline(s);
 }
 
-/* A stored session that nobody came back for (SN-SES-8). */
-static void session_expire(struct session *s, struct actions *out)
+/* A stored session that nobody came back for (SN-SES-8). What the broker is still to have is not the client's any
+ * more. */
+static void session_expire(struct session *s, msec now, struct actions *out)
 {
     deliver_wipe(s, out);
-    actions_forget(out);
+    if (s->uplink.count > 0)
+        s->entered_at = now;
+    else
+        actions_forget(out);
 }
 
 void session_tick(struct session *s, msec now, struct actions *out)
 {
-    free_spent(s);
+    session_begin(s);
     if (s->state == SESSION_ACTIVE && now >= grace_deadline(s)) {
         session_dismiss(s, now, out);
     } else if (now >= state_deadline(s) && !silence_probed(s, out)) {
@@ -356,13 +370,15 @@ void session_tick(struct session *s, msec now, struct actions *out)
         else if (STATES_CONNECTING >> s->state & 1U)
             connect_retry(s, now, out);
         else
-            session_expire(s, out);
+            session_expire(s, now, out);
     } else {
         subscribe_expire(s, now, out);
         publish_expire(s, now, out);
+        uplink_expire(s, now, out);
+        deliver_keep_late(s, now, out);
         if (s->state == SESSION_ACTIVE || s->state == SESSION_AWAKE)
             deliver_retry(s, now, out);
         deliver_next(s, now, out); /* what waited for something that did not come */
     }
-    set_deadline(s);
+    session_set_deadline(s);
 }

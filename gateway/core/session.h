@@ -8,6 +8,7 @@
 #include "gateway/core/access.h"
 #include "gateway/core/action.h"
 #include "gateway/core/inflight.h"
+#include "gateway/core/keeping.h"
 #include "gateway/core/predefined.h"
 #include "gateway/core/registry.h"
 #include "gateway/core/sleepq.h"
@@ -31,6 +32,7 @@ enum session_state {
 struct common {
     const struct limits *limits;
     struct predefined *predefined; /* the current table, for ids that came by a reload */
+    struct keeping *keeping;       /* NULL: nothing outlives the process */
 };
 
 /* A CONNECT under way. */
@@ -91,6 +93,10 @@ struct session {
     msec connack_at; /* our CONNACK, while the client said nothing since; else MSEC_NEVER (SN-CONN-9) */
     msec refusal_at; /* last "congestion" for a QoS 0 message (SN-CNG-2) */
     msec deadline;   /* when session_tick wants to be called; the shell's one timer */
+    msec keep_at; /* messages for a client that is slow are put on disk then; MSEC_NEVER: none waits for that */
+    bool changed; /* state, address, will or the like: its row on disk may be behind; the shell clears it */
+    bool wiped; /* topics and subscriptions on disk are those of an earlier connection; likewise */
+    bool will_out; /* the broker published the will when the last run was killed, and the client was not heard since */
 
     struct span client_id; /* NUL-terminated, owned */
     const struct common *common;
@@ -107,7 +113,9 @@ struct session {
     struct inflight inflight;
     struct delivery delivery;
     struct sleepq queue;
-    struct queued_list spent; /* delivered; freed at the next call, since actions borrow from them */
+    struct sleepq uplink; /* from the client, taken over: they wait for the broker */
+    uint8_t uplink_open;  /* how many of them are on their way */
+    struct queued_list spent; /* delivered or dropped; freed at the next call, since actions borrow from them */
     struct will *spent_will;
 };
 
@@ -127,6 +135,10 @@ void session_tick(struct session *s, msec now, struct actions *out);
  * next one, and that T_RETRY may begin to run. */
 void session_sent(struct session *s, msec now, struct actions *out);
 
+/* Its turn to hand what waits to the broker, in order, as many as may be on their way at once. What the store does not
+ * have safe by the ticket `safe` stays. True: one more turn at once could do more. */
+bool session_drain(struct session *s, uint64_t safe, msec now, struct actions *out);
+
 /* The shell found out that the client is gone: another one speaks from its address (SN-CONN-12). Must be connected or
  * connecting. */
 void session_lose(struct session *s, msec now, struct actions *out);
@@ -137,6 +149,14 @@ void session_dismiss(struct session *s, msec now, struct actions *out);
 
 /* The MQTT CONNECT of a connection of its own, as things stand now. Borrows from the session. */
 void session_connect_packet(const struct session *s, struct mqtt_connect *c);
+
+/* ---- what an earlier run left (session_restore.c), before anything is heard: first the state, then the rest ---- */
+void session_restore(struct session *s, enum session_state state, msec since, msec now);
+void session_restore_message(struct session *s,
+                             struct queued *one); /* in their order; `one` is the session's now */
+void session_restore_exchange(struct session *s, size_t place, const struct exchange *e);
+/* The session has its upstream: what was on its way goes on. */
+void session_resume(struct session *s, msec now);
 
 /* Is the client connected, awake or not? */
 bool session_is_connected(const struct session *s);

@@ -20,17 +20,10 @@ static void delivery_refused(struct session *s, enum drop why, msec now, struct 
     deliver_next(s, now, out);
 }
 
-/* A rejection ends the exchange: if the message leaves once more, then as a new one. */
-static void exchange_is_over(struct session *s)
-{
-    s->delivery.sent = false;
-    s->delivery.publish_id = 0;
-}
-
 /* The client is congested: the message stays, everything waits (SN-REG-10, SN-DLV-10). */
 static void delivery_pause(struct session *s, msec now, struct actions *out)
 {
-    exchange_is_over(s);
+    delivery_anew(s, out);
     s->delivery.phase = DELIVERY_PAUSED;
     s->delivery.retry_at = now + s->common->limits->wait;
     awake_finish(s, now, out);
@@ -53,10 +46,10 @@ void regack_take(struct session *s, const struct mqttsn_message *m, msec now, st
         delivery_pause(s, now, out);
     } else if (m->return_code != MQTTSN_ACCEPTED || !t) { /* SN-REG-9 */
         if (t)
-            t->standing = TOPIC_REFUSED;
+            registry_stand(&s->topics, t, TOPIC_REFUSED);
         delivery_refused(s, DROP_REFUSED_BY_CLIENT, now, out);
     } else {
-        t->standing = TOPIC_CONFIRMED;
+        registry_stand(&s->topics, t, TOPIC_CONFIRMED);
         if (s->state == SESSION_ASLEEP)
             return; /* it crossed its DISCONNECT: the rest when it wakes (SN-SLP-14) */
         delivery_publish(s, now, out);
@@ -75,10 +68,10 @@ static void topic_unknown(struct session *s, const struct mqttsn_message *m, mse
                 ? registry_find_id(&s->topics.normal, s->delivery.topic_id)
                 : NULL;
     if (t)
-        t->standing = TOPIC_UNCONFIRMED;
+        registry_stand(&s->topics, t, TOPIC_UNCONFIRMED);
     if (open && t && !s->delivery.repaired) {
         s->delivery.repaired = true;
-        exchange_is_over(s);
+        delivery_anew(s, out);
         if (s->state != SESSION_ASLEEP)
             delivery_register(s, now, out);
     } else if (open) {
@@ -118,6 +111,7 @@ void pubrec_take(struct session *s, const struct mqttsn_message *m, msec now, st
     if (answers(s, m) && d->phase == DELIVERY_PUBREC) {
         delivery_ack(out, MQTT_PUBREC, d->message->receipt);
         delivery_await(s, DELIVERY_PUBCOMP, now);
+        delivery_released(s, out);
     }
     /* also for an id we do not know: it ends the client's wait (SN-DLV-6) */
     actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_PUBREL, .message_id = m->message_id });

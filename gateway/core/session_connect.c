@@ -240,6 +240,12 @@ static void renew_upstream(struct session *s, struct actions *out)
     actions_upstream(out, &p);
 }
 
+static void will_changed(struct session *s, struct actions *out)
+{
+    s->changed = true;
+    renew_upstream(s, out);
+}
+
 void will_topic_update(struct session *s, const struct mqttsn_message *m, msec now,
                        struct actions *out)
 {
@@ -255,7 +261,7 @@ void will_topic_update(struct session *s, const struct mqttsn_message *m, msec n
     }
     session_reply(out, MQTTSN_WILLTOPICRESP, code);
     if (code == MQTTSN_ACCEPTED)
-        renew_upstream(s, out);
+        will_changed(s, out);
 }
 
 void will_message_update(struct session *s, const struct mqttsn_message *m, msec now,
@@ -269,5 +275,5 @@ void will_message_update(struct session *s, const struct mqttsn_message *m, msec
         code = MQTTSN_CONGESTION;
     session_reply(out, MQTTSN_WILLMSGRESP, code);
     if (code == MQTTSN_ACCEPTED)
-        renew_upstream(s, out);
+        will_changed(s, out);
 }

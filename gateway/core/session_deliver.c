@@ -40,20 +40,19 @@ static size_t message_octets(size_t overhead, size_t tail)
     return total + (total > SHORT_TOTAL_MAX ? LONG_LENGTH : 0);
 }
 
-/* The broker need not keep it any more: delivered, or dropped for a counted reason (SN-FRM-9). */
-static void settle(struct actions *out, uint8_t qos, uint32_t receipt)
+void delivery_settle(struct actions *out, uint8_t qos, uint32_t receipt)
 {
     delivery_ack(out, qos == 2 ? MQTT_PUBREC : MQTT_PUBACK, receipt);
     if (qos == 2)
         delivery_ack(out, MQTT_PUBCOMP, receipt);
 }
 
-static void drop_queued(struct queued *q, enum drop why, struct actions *out)
+void delivery_drop_queued(struct session *s, struct queued *q, enum drop why, struct actions *out)
 {
     actions_drop_sized(out, why,
                        why == DROP_TOO_LARGE ? message_octets(PUBLISH_OVERHEAD, q->payload_len) : 0);
-    settle(out, q->qos, q->receipt);
-    free(q);
+    delivery_settle(out, q->qos, q->receipt);
+    STAILQ_INSERT_TAIL(&s->spent, q, next);
 }
 
 /* Actions of this call may still borrow from the message: it goes at the next one. */
@@ -69,12 +68,11 @@ void delivery_drop(struct session *s, enum drop why, struct actions *out)
     if (s->delivery.phase == DELIVERY_PUBCOMP) { /* the broker has our PUBREC: only the end is missing */
         actions_drop(out, why);
         delivery_ack(out, MQTT_PUBCOMP, q->receipt);
-        s->delivery = (struct delivery){ .retry_at = MSEC_NEVER };
-        free(q);
+        delivery_end(s);
         return;
     }
     s->delivery = (struct delivery){ .retry_at = MSEC_NEVER };
-    drop_queued(q, why, out);
+    delivery_drop_queued(s, q, why, out);
 }
 
 void deliver_wipe(struct session *s, struct actions *out)
@@ -82,7 +80,7 @@ void deliver_wipe(struct session *s, struct actions *out)
     if (s->delivery.message)
         delivery_drop(s, DROP_SESSION_ENDED, out);
     for (struct queued *q; (q = sleepq_pop(&s->queue));)
-        drop_queued(q, DROP_SESSION_ENDED, out);
+        delivery_drop_queued(s, q, DROP_SESSION_ENDED, out);
 }
 
 void deliver_freeze(struct session *s)
@@ -122,6 +120,15 @@ static bool choose_id(struct session *s, struct span topic, struct choice *c)
     return t != NULL;
 }
 
+void delivery_name(struct session *s)
+{
+    struct choice c = { 0 };
+    if (!choose_id(s, queued_topic(s->delivery.message), &c))
+        return; /* as it would be for a new one: refused when it is registered */
+    s->delivery.topic_id_type = c.topic_id_type;
+    s->delivery.topic_id = c.topic_id;
+}
+
 static bool too_large(const struct session *s, size_t overhead, size_t tail)
 {
     return message_octets(overhead, tail) > s->max_message;
@@ -138,6 +145,38 @@ bool delivery_drop_unfit(struct session *s, struct actions *out)
         return false;
     delivery_drop(s, DROP_TOO_LARGE, out);
     return true;
+}
+
+/* ---- what is on disk of it --------------------------------------------------------------------------------------- */
+
+static bool is_kept(const struct queued *q)
+{
+    return q->row != 0 || q->ticket != 0;
+}
+
+/* What is on disk of it is behind. */
+static void keep_step(struct queued *q, enum queued_phase phase, uint16_t message_id,
+                      struct actions *out)
+{
+    bool behind = q->phase != phase || q->message_id != message_id;
+    q->phase = (uint8_t)phase;
+    q->message_id = message_id;
+    if (behind && is_kept(q))
+        session_keep(q, out);
+}
+
+void delivery_released(struct session *s, struct actions *out)
+{
+    keep_step(s->delivery.message, QUEUED_RELEASED, s->delivery.publish_id, out);
+}
+
+/* A rejection ended the exchange: if the message leaves once more, then as a new one. */
+void delivery_anew(struct session *s, struct actions *out)
+{
+    s->delivery.sent = false;
+    s->delivery.publish_id = 0;
+    if (s->delivery.message)
+        keep_step(s->delivery.message, QUEUED_WAITING, 0, out);
 }
 
 /* ---- sending ----------------------------------------------------------------------------------------------------- */
@@ -203,6 +242,8 @@ void delivery_publish(struct session *s, msec now, struct actions *out)
         s->delivery.publish_id = next_message_id(s);
     s->delivery.message_id = s->delivery.publish_id;
     delivery_await(s, qos == 2 ? DELIVERY_PUBREC : DELIVERY_PUBACK, now);
+    if (qos == 2)
+        keep_step(s->delivery.message, QUEUED_SENT, s->delivery.publish_id, out);
     delivery_send_publish(s, out);
     if (qos == 0) /* is over as it leaves */
         delivery_end(s);
@@ -288,20 +329,7 @@ void deliver_next(struct session *s, msec now, struct actions *out)
     awake_finish(s, now, out);
 }
 
-/* ---- a message from the broker ----------------------------------------------------------------------------------- */
-
-/* QoS 0 waits only for those who will come for it. */
-static enum drop not_wanted(const struct session *s, const struct mqtt_packet *p)
-{
-    if (p->qos > 0)
-        return DROPS;
-    if (!session_is_connected(s) && s->state != SESSION_CONNECTING)
-        return DROP_NOT_CONNECTED;
-    return s->state == SESSION_ASLEEP && !s->access->sleep_qos0 ? DROP_ASLEEP_QOS0 : DROPS;
-}
-
-/* Nothing waits before it and the client knows the topic: it leaves without a copy. */
-static bool deliver_at_once(struct session *s, const struct mqtt_packet *p, struct actions *out)
+bool delivery_at_once(struct session *s, const struct mqtt_packet *p, struct actions *out)
 {
     struct choice c = { 0 };
     if (p->qos > 0 || s->unproven || s->state != SESSION_ACTIVE ||
@@ -317,39 +345,4 @@ static bool deliver_at_once(struct session *s, const struct mqtt_packet *p, stru
                                                 .topic_id = c.topic_id,
                                                 .tail = p->payload });
     return true;
-}
-
-/* A QoS 1 or 2 message that there is no room for stays with the broker, if the broker keeps it for this client alone
- * (SN-SLP-11): the strategy knows. */
-static void refuse_upstream(const struct mqtt_packet *p, struct actions *out)
-{
-    if (p->receipt != 0)
-        actions_upstream(out, &(struct mqtt_packet){
-                                  .type = MQTT_PUBACK, .code = MQTT_REFUSED, .receipt = p->receipt });
-}
-
-void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out)
-{
-    const struct limits *l = s->common->limits;
-    struct sleepq_limits room = { l->queue_messages, l->queue_bytes };
-    uint32_t dropped = 0;
-    enum drop why = not_wanted(s, p);
-    if (why == DROPS && p->qos > 0 && p->topic.len + p->payload.len > l->queue_bytes) {
-        actions_drop(out, DROP_TOO_LARGE); /* it never fits, so the broker need not keep it (SN-FRM-9) */
-        settle(out, p->qos, p->receipt);
-        return;
-    }
-    if (why == DROPS && deliver_at_once(s, p, out))
-        return;
-    if (why == DROPS) {
-        enum sleepq_error e = sleepq_push(&s->queue, p, now, &room, &dropped);
-        why = e == SLEEPQ_FULL ? DROP_QUEUE_FULL : e == SLEEPQ_NO_MEMORY ? DROP_MEMORY : DROPS;
-    }
-    while (dropped-- > 0)
-        actions_drop(out, DROP_OLDEST);
-    if (why != DROPS) {
-        actions_drop(out, why);
-        refuse_upstream(p, out);
-    }
-    deliver_next(s, now, out);
 }

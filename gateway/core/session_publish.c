@@ -25,7 +25,7 @@ void topic_register(struct session *s, const struct mqttsn_message *m, msec now,
         ack.return_code = t ? MQTTSN_ACCEPTED : MQTTSN_CONGESTION;
     }
     if (t) {
-        t->standing = TOPIC_CONFIRMED;
+        registry_stand(&s->topics, t, TOPIC_CONFIRMED);
         ack.topic_id = t->id;
     } else {
         actions_drop(out,
@@ -101,18 +101,29 @@ static bool may_retain(const struct session *s, const struct mqttsn_message *m)
     return m->qos != MQTTSN_QOS_MINUS_ONE || s->common->limits->minus_one.retain;
 }
 
+/* A QoS 0 message, while the broker is away, and behind others of the client that wait for it. */
+static bool waits_in_uplink(const struct session *s)
+{
+    bool behind = s->uplink.count > 0 && s->common->limits->uplink_qos0 != UPLINK_QOS0_NONE;
+    return session_keeps(s) && s->upstream && (behind || !upstream_online(s->upstream));
+}
+
 static void publish_unacknowledged(struct session *s, const struct mqttsn_message *m,
                                    struct span topic, msec now, struct actions *out)
 {
-    if (!s->upstream || !upstream_ready(s->upstream)) {
-        bool online = s->upstream && upstream_online(s->upstream);
-        refuse(s, m, online ? DROP_CONGESTION : DROP_BROKER_AWAY, now, out);
-        return;
-    }
-    actions_upstream(out, &(struct mqtt_packet){ .type = MQTT_PUBLISH,
-                                                 .retain = m->retain && may_retain(s, m),
-                                                 .topic = topic,
-                                                 .payload = m->tail });
+    const struct mqtt_packet p = { .type = MQTT_PUBLISH,
+                                   .retain = m->retain && may_retain(s, m),
+                                   .topic = topic,
+                                   .payload = m->tail };
+    enum drop why = DROPS;
+    if (waits_in_uplink(s))
+        why = uplink_take_unacknowledged(s, &p, now, out);
+    else if (s->upstream && upstream_ready(s->upstream))
+        actions_upstream(out, &p);
+    else
+        why = s->upstream && upstream_online(s->upstream) ? DROP_CONGESTION : DROP_BROKER_AWAY;
+    if (why != DROPS)
+        refuse(s, m, why, now, out);
 }
 
 /* The client lost its state and begins anew with an old number. The broker's half is brought to its end all the same:
@@ -160,12 +171,30 @@ static bool publish_repeated(struct session *s, const struct mqttsn_message *m, 
     return true;
 }
 
+/* The broker went away before it answered: what it did not acknowledge goes on disk instead. */
+static void take_back(struct session *s, const struct mqttsn_message *m, uint32_t digest, msec now)
+{
+    struct exchange *e = inflight_publish(&s->inflight, m->message_id);
+    bool repeated = e && e->phase == EXCHANGE_PUBACK && (m->dup || e->digest == digest);
+    if (!repeated || !session_keeps(s) || upstream_online(s->upstream))
+        return;
+    mqtt_client_cancel(&s->upstream->mqtt, e->packet_id);
+    inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+}
+
 static void publish_acknowledged(struct session *s, const struct mqttsn_message *m,
                                  struct span topic, msec now, struct actions *out)
 {
     uint32_t digest = inflight_digest(m);
+    take_back(s, m, digest, now);
     if (publish_repeated(s, m, digest, now, out))
         return;
+    if (uplink_wants(s, m->qos)) {
+        if (s->inflight.publishing >= s->common->limits->inflight_in ||
+            !uplink_take(s, m, topic, now, out))
+            refuse(s, m, DROP_CONGESTION, now, out);
+        return;
+    }
     bool crowded = s->inflight.publishing >= s->common->limits->inflight_in ||
                    (m->qos == 2 && s->upstream && !upstream_takes_qos2(s->upstream));
     uint16_t packet_id =

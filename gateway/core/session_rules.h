@@ -13,6 +13,11 @@ enum {
 typedef void handler(struct session *s, const struct mqttsn_message *m, msec now,
                      struct actions *out);
 
+/* Each way in begins with it: what the last list of actions borrowed from goes. */
+void session_begin(struct session *s);
+
+void session_set_deadline(struct session *s);
+
 /* The one door between states. */
 void session_enter(struct session *s, enum session_state next, msec now, struct actions *out);
 
@@ -43,18 +48,45 @@ void connect_answered(struct session *s, const struct mqtt_packet *p, msec now, 
 void connect_accept(struct session *s, msec now, struct actions *out);
 void connect_retry(struct session *s, msec now, struct actions *out);
 
+/* May it be promised that a message is kept? */
+bool session_keeps(const struct session *s);
+/* The message goes on disk; whoever sent it has its answer as soon as it is there. */
+void session_keep(struct queued *one, struct actions *out);
+
+/* session_uplink.c: what waits for the broker */
+bool uplink_wants(struct session *s, uint8_t qos);
+/* Takes the message over and answers it. False: no room. */
+MUST_CHECK bool uplink_take(struct session *s, const struct mqttsn_message *m, struct span topic,
+                            msec now, struct actions *out);
+/* At QoS 0. DROPS, or why not. */
+enum drop uplink_take_unacknowledged(struct session *s, const struct mqtt_packet *p, msec now,
+                                     struct actions *out);
+/* False: no room for it. */
+MUST_CHECK bool uplink_take_will(struct session *s, msec now, struct actions *out);
+/* True: the broker's answer was for one of these. */
+bool uplink_answered(struct session *s, const struct mqtt_packet *p, struct actions *out);
+void uplink_expire(struct session *s, msec now, struct actions *out);
+void uplink_restore(struct session *s, struct queued *one);
+void uplink_resume(struct session *s); /* it has its upstream */
+msec uplink_deadline(const struct session *s);
+
 /* session_publish.c: client to broker */
 handler topic_register, publish_accept, publish_release;
 void publish_answered(struct session *s, struct exchange *e, const struct mqtt_packet *p, msec now,
                       struct actions *out);
 void publish_expire(struct session *s, msec now, struct actions *out);
 
-/* session_deliver.c: broker to client */
+/* session_arrive.c: broker to client, what comes */
 void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
+/* What a client that is slow did not take by now is put on disk, so that the broker need not wait for it. */
+void deliver_keep_late(struct session *s, msec now, struct actions *out);
+
+/* session_deliver.c: what goes on to the client */
 void deliver_next(struct session *s, msec now, struct actions *out);
 void deliver_freeze(struct session *s);
 void deliver_wipe(struct session *s, struct actions *out);
 void delivery_begin(struct session *s, msec now, struct actions *out);
+void delivery_name(struct session *s); /* by which id the open message goes */
 void delivery_register(struct session *s, msec now, struct actions *out);
 void delivery_publish(struct session *s, msec now, struct actions *out);
 /* T_RETRY after `tries` retransmissions (SN-RTX-3). */
@@ -62,7 +94,14 @@ msec delivery_patience(const struct session *s, unsigned tries);
 void delivery_await(struct session *s, enum delivery_phase phase, msec now);
 void delivery_send_register(const struct session *s, struct actions *out);
 void delivery_send_publish(struct session *s, struct actions *out);
+void delivery_released(struct session *s, struct actions *out); /* PUBREC came from the client */
+void delivery_anew(struct session *s, struct actions *out); /* it begins once more, under another id */
 void delivery_ack(struct actions *out, enum mqtt_type type, uint32_t receipt);
+/* Its sender need not keep it any more: delivered, kept, or dropped for a counted reason (SN-FRM-9). */
+void delivery_settle(struct actions *out, uint8_t qos, uint32_t receipt);
+/* Nothing waits before it and the client knows the topic: it leaves without a copy. */
+bool delivery_at_once(struct session *s, const struct mqtt_packet *p, struct actions *out);
+void delivery_drop_queued(struct session *s, struct queued *q, enum drop why, struct actions *out);
 void delivery_end(struct session *s);
 void delivery_drop(struct session *s, enum drop why, struct actions *out);
 /* The client is heard on a radio that carries less: what is open and does not fit is dropped. True: it was. */

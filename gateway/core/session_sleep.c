@@ -42,7 +42,8 @@ void awake_finish(struct session *s, msec now, struct actions *out)
 void wake_to_collect(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
 {
     (void)m;
-    if (s->upstream && s->upstream->session == s && !upstream_online(s->upstream)) {
+    bool own = s->upstream && s->upstream->session == s;
+    if (own && !upstream_online(s->upstream) && !session_keeps(s)) {
         session_reply(out, MQTTSN_DISCONNECT,
                       0); /* its own connection is gone: CONNECT again (SN-BRK-4) */
         return;
@@ -74,6 +75,14 @@ void sleep_or_leave(struct session *s, const struct mqttsn_message *m, msec now,
     session_end(s, SESSION_DISCONNECTED, now, out);
 }
 
+/* Over a shared connection the will goes the way of all that must not be lost. Over one of the client's own it is said
+ * at once, or the broker says it. */
+static bool will_kept(struct session *s, msec now, struct actions *out)
+{
+    bool shared = s->upstream && s->upstream->session != s;
+    return shared && session_keeps(s) && uplink_take_will(s, now, out);
+}
+
 void session_lose(struct session *s, msec now, struct actions *out)
 {
     struct mqtt_packet leave = { .type = MQTT_DISCONNECT };
@@ -83,7 +92,8 @@ void session_lose(struct session *s, msec now, struct actions *out)
         session_end(s, SESSION_DISCONNECTED, now, out);
         return;
     }
-    will_into(s->will, &leave.connect);
+    if (s->will && !s->will_out && !will_kept(s, now, out))
+        will_into(s->will, &leave.connect);
     if (s->state != SESSION_ASLEEP) /* a sleeper would not hear it (SN-DSC-6) */
         session_reply(out, MQTTSN_DISCONNECT, 0);
     actions_upstream(out, &leave);

@@ -198,7 +198,7 @@ static void suback_forward(struct session *s, const struct exchange *e, uint8_t 
     bool refused = (code & MQTT_REFUSED) != 0;
     struct topic *t = refused ? NULL : registry_find_id(&s->topics.normal, e->topic_id);
     if (t)
-        t->standing = TOPIC_CONFIRMED;
+        registry_stand(&s->topics, t, TOPIC_CONFIRMED);
     actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_SUBACK,
                                                 .qos = refused ? 0 : code,
                                                 .topic_id = refused ? 0 : e->topic_id,
@@ -218,8 +218,7 @@ static void entry_answered(struct session *s, const struct mqtt_packet *p, msec 
     if (sub && (p->code & MQTT_REFUSED)) {
         subscriptions_remove(&s->subscriptions, sub);
     } else if (sub) {
-        sub->standing = SUBSCRIPTION_GRANTED;
-        sub->qos = p->code;
+        subscriptions_grant(&s->subscriptions, sub, p->code);
     }
 }
 

@@ -3,9 +3,10 @@
  * A client that sleeps hears nothing, so its messages wait here and are handed over one by one after its PINGREQ. The
  * queue is bounded in messages and in octets: a node that never wakes must not eat the gateway. When it is full the
  * oldest QoS 0 message goes first, because a QoS 1 message has a sender who counts on it. The queue neither sends nor
- * acknowledges; the session does. */
+ * acknowledges nor frees; the session does. */
 #include "gateway/core/sleepq.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 void sleepq_init(struct sleepq *q)
@@ -20,48 +21,12 @@ static size_t queued_size(const struct queued *q)
     return (size_t)q->topic_len + q->payload_len;
 }
 
-static bool fits(const struct sleepq *q, size_t size, uint32_t gone, size_t gone_bytes,
-                 const struct sleepq_limits *l)
+static bool fits(const struct sleepq *q, size_t size, const struct sleepq_limits *l)
 {
-    return q->count - gone < l->messages && q->bytes - gone_bytes + size <= l->bytes;
+    return q->count < l->messages && q->bytes + size <= l->bytes;
 }
 
-/* How many of the oldest QoS 0 messages must go for `size` more octets; false when not even all of them are enough. */
-static bool victims_needed(const struct sleepq *q, size_t size, const struct sleepq_limits *l,
-                           uint32_t *victims)
-{
-    const struct queued *one;
-    uint32_t gone = 0;
-    size_t gone_bytes = 0;
-    STAILQ_FOREACH(one, &q->list, next) {
-        if (fits(q, size, gone, gone_bytes, l))
-            break;
-        if (one->qos == 0) {
-            gone++;
-            gone_bytes += queued_size(one);
-        }
-    }
-    *victims = gone;
-    return fits(q, size, gone, gone_bytes, l);
-}
-
-static void remove_victims(struct sleepq *q, uint32_t victims)
-{
-    struct queued *one = STAILQ_FIRST(&q->list);
-    while (victims > 0 && one) {
-        struct queued *behind = STAILQ_NEXT(one, next);
-        if (one->qos == 0) {
-            STAILQ_REMOVE(&q->list, one, queued, next);
-            q->count--;
-            q->bytes -= queued_size(one);
-            free(one);
-            victims--;
-        }
-        one = behind;
-    }
-}
-
-static struct queued *queued_copy(const struct mqtt_packet *p, msec now)
+struct queued *queued_new(const struct mqtt_packet *p, msec now)
 {
     struct queued *one = malloc(sizeof *one + p->topic.len + p->payload.len);
     if (!one)
@@ -78,22 +43,61 @@ static struct queued *queued_copy(const struct mqtt_packet *p, msec now)
     return one;
 }
 
-enum sleepq_error sleepq_push(struct sleepq *q, const struct mqtt_packet *p, msec now,
-                              const struct sleepq_limits *limits, uint32_t *dropped)
+void sleepq_append(struct sleepq *q, struct queued *one)
 {
-    uint32_t victims = 0;
-    size_t size = p->topic.len + p->payload.len;
-    *dropped = 0;
-    if (!victims_needed(q, size, limits, &victims))
-        return SLEEPQ_FULL;
-    struct queued *one = queued_copy(p, now);
-    if (!one)
-        return SLEEPQ_NO_MEMORY;
-    remove_victims(q, victims);
-    *dropped = victims;
     STAILQ_INSERT_TAIL(&q->list, one, next);
     q->count++;
-    q->bytes += size;
+    q->bytes += queued_size(one);
+}
+
+void sleepq_remove(struct sleepq *q, struct queued *one)
+{
+    STAILQ_REMOVE(&q->list, one, queued, next);
+    q->count--;
+    q->bytes -= queued_size(one);
+}
+
+/* What is left when all that may go is gone: is that room enough? */
+static bool could_fit(const struct sleepq *q, size_t size, const struct sleepq_limits *l)
+{
+    struct sleepq rest = { .count = q->count, .bytes = q->bytes };
+    const struct queued *one;
+    if (l->drop_oldest)
+        return l->messages > 0 && size <= l->bytes;
+    STAILQ_FOREACH(one, &q->list, next) {
+        if (fits(&rest, size, l))
+            break;
+        rest.count -= one->qos == 0;
+        rest.bytes -= one->qos == 0 ? queued_size(one) : 0;
+    }
+    return fits(&rest, size, l);
+}
+
+static void make_room(struct sleepq *q, size_t size, const struct sleepq_limits *l, bool any_qos,
+                      struct queued_list *victims)
+{
+    struct queued *behind;
+    for (struct queued *one = STAILQ_FIRST(&q->list); one && !fits(q, size, l); one = behind) {
+        behind = STAILQ_NEXT(one, next);
+        if (one->qos > 0 && !any_qos)
+            continue;
+        sleepq_remove(q, one);
+        STAILQ_INSERT_TAIL(victims, one, next);
+    }
+}
+
+enum sleepq_error sleepq_push(struct sleepq *q, const struct mqtt_packet *p, msec now,
+                              const struct sleepq_limits *limits, struct queued_list *victims)
+{
+    size_t size = p->topic.len + p->payload.len;
+    if (!could_fit(q, size, limits))
+        return SLEEPQ_FULL;
+    struct queued *one = queued_new(p, now);
+    if (!one)
+        return SLEEPQ_NO_MEMORY;
+    make_room(q, size, limits, false, victims);
+    make_room(q, size, limits, true, victims);
+    sleepq_append(q, one);
     return SLEEPQ_OK;
 }
 
@@ -111,4 +115,10 @@ struct queued *sleepq_pop(struct sleepq *q)
     q->count--;
     q->bytes -= queued_size(one);
     return one;
+}
+
+struct queued *sleepq_last(const struct sleepq *q)
+{
+    char *link = (char *)q->list.stqh_last; /* the `next` of the last one */
+    return q->count > 0 ? (struct queued *)(void *)(link - offsetof(struct queued, next)) : NULL;
 }

@@ -7,12 +7,25 @@
 
 #include <sys/queue.h>
 
+/* How far the handshake of a kept message got, for the next run to go on from there. */
+enum queued_phase {
+    QUEUED_WAITING,
+    QUEUED_SENT,    /* it may have been, under message_id */
+    QUEUED_RELEASED /* QoS 2: PUBREL may have been */
+};
+
 struct queued {
     STAILQ_ENTRY(queued) next;
     msec since;
-    uint32_t receipt; /* the arrival it answers for; 0 at QoS 0 */
+    uint64_t row;     /* on disk; 0 = it is not */
+    uint64_t ticket;  /* of the store: when it is safe there as it stands now */
+    uint32_t receipt; /* the arrival it answers for; 0 at QoS 0, and when we have taken it over */
     uint8_t qos;
+    uint8_t phase; /* enum queued_phase */
     bool retain;
+    bool up;             /* on its way to the broker */
+    bool dup;            /* it may have been sent by an earlier run */
+    uint16_t message_id; /* of its handshake: MQTT-SN's, or the broker connection's packet id */
     uint16_t topic_len;
     uint32_t payload_len;
     uint8_t bytes[]; /* topic, then payload */
@@ -37,16 +50,30 @@ struct sleepq {
 struct sleepq_limits {
     uint32_t messages;
     size_t bytes;
+    bool drop_oldest; /* when QoS 0 is not enough, the oldest of any QoS go */
 };
 
 enum sleepq_error { SLEEPQ_OK, SLEEPQ_FULL, SLEEPQ_NO_MEMORY };
 
 void sleepq_init(struct sleepq *q);
 
+/* A copy of the PUBLISH `p`; NULL: no memory. */
+MUST_CHECK struct queued *queued_new(const struct mqtt_packet *p, msec now);
+
 /* Adds a copy of the PUBLISH `p` at the end. When that is over `messages` or `bytes`, the oldest QoS 0 messages go
- * first: *dropped says how many. SLEEPQ_FULL: no room even so, *dropped is 0 and nothing changed. */
+ * first, moved to the end of `victims`. SLEEPQ_FULL: no room even so, and nothing changed. */
 MUST_CHECK enum sleepq_error sleepq_push(struct sleepq *q, const struct mqtt_packet *p, msec now,
-                                         const struct sleepq_limits *limits, uint32_t *dropped);
+                                         const struct sleepq_limits *limits,
+                                         struct queued_list *victims);
+
+/* The same without a limit: `one` is the queue's now. */
+void sleepq_append(struct sleepq *q, struct queued *one);
+
+/* Takes one out of its place; it is the caller's now. */
+void sleepq_remove(struct sleepq *q, struct queued *one);
+
+/* The one added last; NULL when empty. */
+struct queued *sleepq_last(const struct sleepq *q);
 
 /* The first one, still in the queue; NULL when empty. */
 const struct queued *sleepq_first(const struct sleepq *q);

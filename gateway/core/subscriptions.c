@@ -68,6 +68,14 @@ void subscriptions_remove(struct subscriptions *s, struct subscription *one)
     span_free(&one->filter);
     memmove(one, one + 1, behind * sizeof *one);
     s->count--;
+    s->changed = s->removed = true;
+}
+
+void subscriptions_grant(struct subscriptions *s, struct subscription *one, uint8_t qos)
+{
+    one->standing = SUBSCRIPTION_GRANTED;
+    one->qos = qos;
+    one->unsaved = s->changed = true;
 }
 
 void subscriptions_make_stale(struct subscriptions *s)

@@ -16,11 +16,14 @@ struct subscription {
     uint8_t topic_id_type; /* how the client named it: normal = by name, predefined, short */
     uint16_t topic_id;     /* predefined: the id; by name without wildcard: its normal id; else 0 */
     uint16_t packet_id;    /* of the SUBSCRIBE under way */
+    bool unsaved;          /* granted, and what is on disk is behind */
 };
 
 struct subscriptions {
     struct subscription *list;
     size_t count, room;
+    bool changed; /* some are unsaved ... */
+    bool removed; /* ... or some are on disk that are not here any more */
 };
 
 void subscriptions_clear(struct subscriptions *s);
@@ -31,5 +34,6 @@ struct subscription *subscriptions_with(const struct subscriptions *s,
 
 /* A new one with a copy of `filter`; NULL when memory ends. The limit is the caller's business. */
 MUST_CHECK struct subscription *subscriptions_add(struct subscriptions *s, struct span filter);
+void subscriptions_grant(struct subscriptions *s, struct subscription *one, uint8_t qos);
 void subscriptions_remove(struct subscriptions *s, struct subscription *one);
 void subscriptions_make_stale(struct subscriptions *s);

@@ -183,6 +183,19 @@ void upstream_forward(struct upstream *u, const struct mqtt_packet *p, msec now)
     }
 }
 
+bool upstream_restore(struct upstream *u, struct session *s, const struct queued *one)
+{
+    struct mqtt_packet p = { .type = MQTT_PUBLISH,
+                             .qos = one->qos,
+                             .dup = true,
+                             .retain = one->retain,
+                             .packet_id = one->message_id,
+                             .topic = upstream_prefixed(u, queued_topic(one)),
+                             .payload = queued_payload(one) };
+    make_do(u, &p.qos, &p.retain);
+    return mqtt_client_restore(&u->mqtt, &p, one->phase == QUEUED_RELEASED, s);
+}
+
 /* Nobody waits for the answer, but it is kept until the broker has it. While the broker is away only what wants an
  * answer is kept, so a will of QoS 0 wants one too. */
 void upstream_publish_will(struct upstream *u, const struct mqtt_will *will, msec now)

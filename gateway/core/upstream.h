@@ -8,6 +8,8 @@
 #include "mqtt/client.h"
 
 struct session;
+struct queued;
+struct keeping;
 
 /* `packet` for `session`. Its spans live until the next upstream_hear or upstream_request. */
 struct hit {
@@ -47,8 +49,9 @@ struct upstream_lacks {
 struct upstream {
     struct mqtt_client mqtt;
     const struct strategy *strategy;
-    struct session *session; /* transparent: whose connection it is; NULL when it left */
-    struct span prefix;      /* broker.prefix, borrowed; before every topic towards the broker */
+    struct session *session;       /* transparent: whose connection it is; NULL when it left */
+    const struct keeping *keeping; /* NULL: nothing outlives the process */
+    struct span prefix; /* broker.prefix, borrowed; before every topic towards the broker */
     struct upstream_lacks lacks;
     size_t flight_limit; /* octets of unanswered requests kept for sending again */
     bool redial; /* transparent: the broker holds messages that it sends again only on a new connection */
@@ -93,6 +96,9 @@ uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets);
 /* As above for an UNSUBSCRIBE, which is remembered while the broker is away. */
 uint16_t upstream_reserve_offline(struct upstream *u, struct session *s);
 
+/* A QoS 2 message that an earlier run had on its way. False: no memory, or its packet id is in use. */
+MUST_CHECK bool upstream_restore(struct upstream *u, struct session *s, const struct queued *one);
+
 /* A packet from the broker. False: it may not send this now, close the connection. *refused: the CONNACK code, if that
  * is what came and it was not 0. */
 MUST_CHECK bool upstream_hear(struct upstream *u, struct mqtt_packet *p, msec now, uint8_t *refused);
@@ -113,4 +119,9 @@ extern const struct strategy transparent_strategy;
 struct aggregate;
 struct upstream *aggregate_upstream(struct aggregate *a);
 MUST_CHECK struct aggregate *aggregate_new(uint64_t seed);
+
+/* The session held this filter in an earlier run, and the broker knows. False: no memory. */
+MUST_CHECK bool aggregate_restore(struct aggregate *a, struct session *s, struct span filter,
+                                  uint8_t qos);
+
 void aggregate_free(struct aggregate *a);

@@ -19,7 +19,14 @@ static enum sleepq_error push(struct sleepq *q, uint8_t qos, const char *payload
     const struct mqtt_packet p = {
         .type = MQTT_PUBLISH, .qos = qos, .receipt = qos, .topic = TEXT("t"), .payload = TEXT(payload)
     };
-    return sleepq_push(q, &p, 5, &l, gone);
+    struct queued_list victims = STAILQ_HEAD_INITIALIZER(victims);
+    enum sleepq_error e = sleepq_push(q, &p, 5, &l, &victims);
+    *gone = 0;
+    for (struct queued *one; (one = STAILQ_FIRST(&victims)); ++*gone) {
+        STAILQ_REMOVE_HEAD(&victims, next);
+        free(one);
+    }
+    return e;
 }
 
 static void pops(struct sleepq *q, const char *payload)
@@ -38,8 +45,8 @@ static void messages_come_out_in_order_and_count(void **state) /* SN-SLP-6 */
     (void)state;
     sleepq_init(&q);
     assert_null(sleepq_pop(&q));
-    assert_int_equal(push(&q, 1, "1", (struct sleepq_limits){ 10, 100 }, &gone), SLEEPQ_OK);
-    assert_int_equal(push(&q, 0, "", (struct sleepq_limits){ 10, 100 }, &gone), SLEEPQ_OK);
+    assert_int_equal(push(&q, 1, "1", (struct sleepq_limits){ 10, 100, false }, &gone), SLEEPQ_OK);
+    assert_int_equal(push(&q, 0, "", (struct sleepq_limits){ 10, 100, false }, &gone), SLEEPQ_OK);
     assert_int_equal(q.count, 2);
     assert_int_equal(q.bytes, 3);
     pops(&q, "1");
@@ -50,7 +57,7 @@ static void messages_come_out_in_order_and_count(void **state) /* SN-SLP-6 */
 
 static void the_oldest_qos_0_goes_first(void **state) /* SN-SLP-11 */
 {
-    const struct sleepq_limits three = { 3, 100 };
+    const struct sleepq_limits three = { 3, 100, false };
     struct sleepq q;
     uint32_t gone;
     (void)state;
@@ -74,7 +81,7 @@ static void the_oldest_qos_0_goes_first(void **state) /* SN-SLP-11 */
 
 static void octets_count_with_the_topic_and_several_may_have_to_go(void **state) /* SN-SLP-11 */
 {
-    const struct sleepq_limits ten = { 100, 10 };
+    const struct sleepq_limits ten = { 100, 10, false };
     struct sleepq q;
     uint32_t gone;
     (void)state;
