@@ -57,6 +57,7 @@ struct config_radio {
     struct config_endpoint multicast; /* host NULL: none; port defaulted to that of listen */
     const char *interface;            /* "" = that of the listen address */
     bool forwarders, assign_client_id;
+    uint8_t forwarder_depth; /* forwarders behind one another, SN-FWD-5 */
     uint16_t max_message; /* octets of one frame, either way; SN-FRM-9, SN-FRM-11. 0 = what the radio reports */
     enum config_gwinfo gwinfo; /* how SEARCHGW is answered */
     uint32_t clients;          /* sessions here at most, SN-CONN-13; 0 = no limit of its own */

@@ -130,9 +130,18 @@ static void fill_in(struct settings *s, const struct object *o, struct config_ra
         radio->port = "";
 }
 
+static void check_forwarders(struct settings *s, const struct object *o,
+                             const struct config_radio *radio)
+{
+    if (!radio->forwarders && radio->forwarder_depth > 1 && !config_refused(o, "radios[].forwarders"))
+        config_complain(s, o, "radios[].forwarder_depth",
+                        "is for forwarders, and this radio accepts none: set forwarders: true");
+}
+
 static void check_radio(struct settings *s, const struct object *o, struct config_radio *radio)
 {
     fill_in(s, o, radio);
+    check_forwarders(s, o, radio);
     if (config_refused(o, "radios[].driver"))
         return;
     check_kind(s, o, radio);

@@ -110,6 +110,8 @@ static const struct option table[] = {
       .preset = "16", .help = "of these for one node" },
     { "radios[].forwarders", OPTION_FLAG, RADIO(forwarders), .preset = "false",
       .help = "accept encapsulated frames (0xFE) here" },
+    { "radios[].forwarder_depth", OPTION_COUNT, RADIO(forwarder_depth), RANGE(1, 8), .preset = "1",
+      .help = "forwarders that may stand behind one another; what is nested deeper is dropped" },
     { "radios[].assign_client_id", OPTION_FLAG, RADIO(assign_client_id), .preset = "false",
       .help = "a CONNECT without a client id gets one made of the radio's name and the node's address, else it is "
               "refused" },

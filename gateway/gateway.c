@@ -26,9 +26,11 @@ void gateway_address_text(const struct gateway *g, const struct address *a, cons
                           char text[ADDRESS_TEXT])
 {
     size_t used = strlen(g->stations[a->radio].radio->driver->text(a, text, ADDRESS_TEXT / 2));
-    for (size_t i = 0; i < a->node_len; i++)
-        used += (size_t)snprintf(text + used, ADDRESS_TEXT - used, "%s%02x",
-                                 i == 0 ? node_mark : "", a->bytes[a->len + i]);
+    struct reader nodes = address_nodes(a);
+    for (struct span node; address_next_node(&nodes, &node);)
+        for (size_t i = 0; i < node.len; i++)
+            used += (size_t)snprintf(text + used, ADDRESS_TEXT - used, "%s%02x",
+                                     i == 0 ? node_mark : "", node.at[i]);
 }
 
 const char *gateway_who(const struct gateway *g, const struct address *a)
@@ -65,28 +67,29 @@ static enum drop drop_of(enum mqttsn_error e)
     return drops[e];
 }
 
-/* Takes the forwarder's header off: the node behind it becomes part of the address. False: dropped. */
-static bool peel(struct gateway *g, struct address *from, struct span *frame)
+/* Takes a forwarder's header off: the node behind it becomes part of the address. */
+static enum drop peel_one(struct address *from, struct span *frame)
 {
     struct encapsulation e;
-    enum drop why = DROPS;
-    if (!g->stations[from->radio].radio->settings->forwarders)
-        why = DROP_FORWARDER_REFUSED;
-    else if (encapsulation_peel(*frame, &e) != MQTTSN_OK)
-        why = DROP_BAD_ENCAPSULATION;
-    else if (encapsulation_is(e.message))
-        why = DROP_NESTED;
-    else if (from->len + e.node.len > ADDRESS_MAX)
-        why = DROP_UNKNOWN_ADDRESS;
-    if (why != DROPS) {
-        gateway_drop(g, why, gateway_who(g, from));
-        return false;
-    }
-    struct writer w = writer_of(from->bytes + from->len, e.node.len);
-    write_span(&w, e.node);
-    from->node_len = (uint8_t)e.node.len;
+    if (encapsulation_peel(*frame, &e) != MQTTSN_OK)
+        return DROP_BAD_ENCAPSULATION;
+    if (!address_add_node(from, e.node))
+        return DROP_UNKNOWN_ADDRESS;
     *frame = e.message;
-    return true;
+    return DROPS;
+}
+
+/* Forwarders may stand behind forwarders, as deep as the radio's settings allow. False: dropped. */
+static bool peel(struct gateway *g, const struct address *from, struct address *whole,
+                 struct span *frame)
+{
+    const struct config_radio *settings = g->stations[from->radio].radio->settings;
+    enum drop why = settings->forwarders ? DROPS : DROP_FORWARDER_REFUSED;
+    for (unsigned depth = 0; why == DROPS && encapsulation_is(*frame); depth++)
+        why = depth < settings->forwarder_depth ? peel_one(whole, frame) : DROP_NESTED;
+    if (why != DROPS)
+        gateway_drop(g, why, gateway_who(g, from));
+    return why == DROPS;
 }
 
 uint32_t gateway_source(const struct gateway *g, const struct address *a)
@@ -118,7 +121,7 @@ void gateway_hear(void *context, const struct address *from, const struct radio_
     g->stranger = (struct balance){ .heard = message.len };
     if (too_often(g, from))
         return;
-    if (encapsulation_is(message) && !peel(g, &whole, &message))
+    if (encapsulation_is(message) && !peel(g, from, &whole, &message))
         return;
     enum mqttsn_error e = mqttsn_decode(message, &m);
     if (e != MQTTSN_OK) {
@@ -135,13 +138,21 @@ void gateway_hear(void *context, const struct address *from, const struct radio_
 
 /* ---- out --------------------------------------------------------------------------------------------------------- */
 
+/* The headers for the forwarders on the way, the nearest first. */
+static enum mqttsn_error wrap(const struct address *to, uint8_t radius, struct writer *w)
+{
+    struct reader nodes = address_nodes(to);
+    enum mqttsn_error e = MQTTSN_OK;
+    for (struct span node; e == MQTTSN_OK && address_next_node(&nodes, &node);)
+        e = encapsulation_wrap(radius, node, w);
+    return e;
+}
+
 /* The message as a frame in g->frame. 0: it does not fit, and is dropped. */
 static size_t encode(struct gateway *g, const struct address *to, const struct mqttsn_message *m)
 {
     struct writer w = writer_of(g->frame, sizeof g->frame);
-    struct span node = span_of(to->bytes + to->len, to->node_len);
-    enum mqttsn_error e = to->node_len > 0 ? encapsulation_wrap(m->radius, node, &w) : MQTTSN_OK;
-    if (e == MQTTSN_OK && mqttsn_encode(m, &w) == MQTTSN_OK)
+    if (wrap(to, m->radius, &w) == MQTTSN_OK && mqttsn_encode(m, &w) == MQTTSN_OK)
         return sizeof g->frame - w.left;
     gateway_drop(g, DROP_TOO_LARGE, gateway_who(g, to));
     return 0;

@@ -59,7 +59,10 @@ uint16_t gateway_reach(const struct gateway *g, const struct address *to)
 {
     enum { FORWARDER_HEADER = 3 };
     uint16_t carries = g->stations[to->radio].radio->payload_limit;
-    uint16_t header = (uint16_t)(to->node_len > 0 ? FORWARDER_HEADER + to->node_len : 0);
+    uint16_t header = 0;
+    struct reader nodes = address_nodes(to);
+    for (struct span node; address_next_node(&nodes, &node);)
+        header = (uint16_t)(header + FORWARDER_HEADER + node.len);
     return carries > header ? (uint16_t)(carries - header) : 0;
 }
 

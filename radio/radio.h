@@ -12,15 +12,41 @@ struct event_base;
 
 enum { ADDRESS_MAX = 44 };
 
-/* Where a client is heard: radio, the driver's own address (opaque above the driver), and, when it stands behind a
- * forwarder, the wireless node id. Bytes beyond the lengths are zero, so that addresses compare with memcmp. */
+/* Where a client is heard: radio, the driver's own address (opaque above the driver), and, when it stands behind
+ * forwarders, a wireless node id for each, the nearest to us first. Bytes beyond the lengths are zero, so that addresses
+ * compare with memcmp. */
 struct address {
     uint8_t radio;    /* index in the settings */
     uint8_t len;      /* octets of the driver's address at the start of `bytes` */
-    uint8_t node_len; /* octets of the node id behind it, 0 = not forwarded */
+    uint8_t node_len; /* octets of the node ids behind it, each after its length; 0 = not forwarded */
     uint8_t bytes[ADDRESS_MAX];
     uint8_t zero;
 };
+
+/* Its node ids one after the other. False: there are no more. */
+static inline struct reader address_nodes(const struct address *a)
+{
+    return reader_of(span_of(a->bytes + a->len, a->node_len));
+}
+
+static inline bool address_next_node(struct reader *nodes, struct span *node)
+{
+    *node = read_span(nodes, read_u8(nodes));
+    return !nodes->failed;
+}
+
+/* False: there is no room for it. */
+static inline bool address_add_node(struct address *a, struct span node)
+{
+    size_t used = (size_t)a->len + a->node_len;
+    struct writer w = writer_of(a->bytes + used, ADDRESS_MAX - used);
+    if (1 + node.len > w.left)
+        return false;
+    write_u8(&w, (uint8_t)node.len);
+    write_span(&w, node);
+    a->node_len = (uint8_t)(a->node_len + 1 + node.len);
+    return true;
+}
 
 enum { LQI_UNKNOWN = -1, RSSI_UNKNOWN = 0 };
 

@@ -175,6 +175,9 @@ static void a_setting_that_does_nothing_with_its_driver_is_a_mistake(void **stat
           "g.yaml:1:47: radios[].framing would do nothing with driver znp, it is for serial\n" },
         { "driver: znp, port: /dev/x, security: false",
           "g.yaml:1:48: radios[].security would do nothing with driver znp, it is for xbee\n" },
+        { "forwarder_depth: 2",
+          "g.yaml:1:28: radios[].forwarder_depth is for forwarders, and this radio accepts none: "
+          "set forwarders: true\n" },
     };
     ALL_ARE_REFUSED(rows);
 }
@@ -248,13 +251,15 @@ static void two_radios_want_different_ports_and_names(void **state)
 static void a_change_of_any_key_is_a_change_of_the_radios(void **state)
 {
     (void)state;
-    const char *const keys[] = { "name: n",         "baud: 9600",           "flow_control: rtscts",
-                                 "form: never",     "channel: 11",          "pan_id: 1",
-                                 "permit_join: 1s", "extended_pan_id: 0x1", "network_key_file: k",
-                                 "profile: 1",      "cluster: 1",           "endpoint: 1",
-                                 "queue: 99",       "any_endpoint: true",   "broadcast_pace: 2s",
-                                 "security: false", "queue_per_node: 9",    "forwarders: true",
-                                 "gwinfo: unicast", "max_message: 99" };
+    const char *const keys[] = {
+        "name: n",         "baud: 9600",           "flow_control: rtscts",
+        "form: never",     "channel: 11",          "pan_id: 1",
+        "permit_join: 1s", "extended_pan_id: 0x1", "network_key_file: k",
+        "profile: 1",      "cluster: 1",           "endpoint: 1",
+        "queue: 99",       "any_endpoint: true",   "broadcast_pace: 2s",
+        "security: false", "queue_per_node: 9",    "forwarders: true",
+        "gwinfo: unicast", "max_message: 99",      "forwarders: true, forwarder_depth: 2"
+    };
     struct config *plain = is_accepted("radios: [{driver: xbee, port: /dev/a}]\n");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char yaml[120];

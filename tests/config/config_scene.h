@@ -85,7 +85,8 @@ static const char everything[] =
     "stand_by_after: 5, state: \"\"}\n"
     "radios:\n"
     "  - {name: lan, driver: udp, listen: \"0.0.0.0:1884\", multicast: \"239.192.0.50\", interface: eth0}\n"
-    "  - {name: six, listen: \"[0:0::1]:0\", multicast: \"[ff05::50]:9\", forwarders: true, max_message: 60}\n"
+    "  - {name: six, listen: \"[0:0::1]:0\", multicast: \"[ff05::50]:9\", forwarders: true, "
+    "forwarder_depth: 3, max_message: 60}\n"
     "  - name: field\n"
     "    driver: xbee\n"
     "    port: /dev/serial/by-id/usb-FTDI_XBee-if00\n"
@@ -189,6 +190,7 @@ static inline void these_are_the_defaults(const struct config *c)
     assert_int_equal(c->radios[0].listen.port, 1883);
     assert_null(c->radios[0].multicast.host);
     assert_false(c->radios[0].forwarders || c->radios[0].assign_client_id);
+    assert_int_equal(c->radios[0].forwarder_depth, 1);
     assert_int_equal(c->radios[0].max_message, 1400);
     assert_int_equal(c->radios[0].gwinfo, GWINFO_BROADCAST);
     assert_string_equal(c->broker.url, "mqtt://127.0.0.1:1883");

@@ -62,6 +62,7 @@ static void radios_are_read(void **state)
     assert_string_equal(c->radios[1].multicast.host, "ff05::50");
     assert_int_equal(c->radios[1].multicast.port, 9);
     assert_true(c->radios[1].forwarders);
+    assert_int_equal(c->radios[1].forwarder_depth, 3);
     assert_int_equal(c->radios[1].max_message, 60);
     config_free(c);
 }

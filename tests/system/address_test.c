@@ -190,6 +190,31 @@ static void malformed_and_nested_encapsulation_is_dropped(struct scene *s) /* SN
     node_expects(n, MQTTSN_DISCONNECT); /* SN-FWD-1: a stranger's answer, encapsulated too */
 }
 
+static void forwarders_may_stand_behind_forwarders_as_deep_as_set(struct scene *s) /* SN-FWD-5 */
+{
+    struct gateway *g = start_with(s,
+                                   "  - {name: lan, driver: udp, listen: \"127.0.0.1:0\", "
+                                   "forwarders: true, forwarder_depth: 2}",
+                                   NULL);
+    struct peer *world = peer_open(s, "world");
+    struct node *n = node_open(g);
+    n->behind = "A1/B22";
+    node_connects(n, "m1");
+    uint16_t id = node_subscribes(n, "lamp/1", 1);
+    n->behind = "A1B/22"; /* the same octets, and yet somebody else */
+    node_connects(n, "m2");
+    n->behind = "A1";
+    node_connects(n, "m3");
+    n->behind = "A1/B22";
+    peer_publishes(world, "lamp/1", 1, "on");
+    assert_int_equal(node_receives_and_acks(n, "on").topic_id, id);
+    n->behind = "A1/B22/C3";
+    node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PINGREQ });
+    node_hears_nothing(n);
+    n->behind = "A1/B22";
+    pings(n, "", MQTTSN_PINGRESP);
+}
+
 static void a_search_through_a_forwarder_is_answered_through_it(struct scene *s) /* SN-FWD-8 */
 {
     struct gateway *g = start_with(s, WITH_FORWARDERS, NULL);
@@ -303,6 +328,7 @@ int main(void)
         SCENE_IN_BOTH(a_sleeper_may_wake_behind_another_forwarder),
         SCENE(a_node_behind_another_forwarder_is_refused_by_default),
         SCENE(malformed_and_nested_encapsulation_is_dropped),
+        SCENE_IN_BOTH(forwarders_may_stand_behind_forwarders_as_deep_as_set),
         SCENE(a_search_through_a_forwarder_is_answered_through_it),
         SCENE(a_forwarder_is_told_how_far_gwinfo_is_to_go),
         SCENE_IN_BOTH(nodes_behind_one_forwarder_are_lost_one_by_one),

@@ -71,12 +71,22 @@ uint16_t node_port(const struct node *n)
     return ntohs(own.sin_port);
 }
 
+/* The node id for the next forwarder of `behind`, which moves on; empty behind the last. */
+static struct span next_id(const char **behind)
+{
+    const char *at = *behind ? *behind : "";
+    size_t len = strcspn(at, "/");
+    *behind = at + len + (at[len] == '/');
+    return span_of(at, len);
+}
+
 void node_sends(struct node *n, struct mqttsn_message m)
 {
     uint8_t frame[NODE_FRAME];
     struct writer w = writer_of(frame, sizeof frame);
-    if (n->behind)
-        assert_int_equal(encapsulation_wrap(0, span_text(n->behind), &w), MQTTSN_OK);
+    const char *behind = n->behind;
+    for (struct span id; (id = next_id(&behind)).len > 0;)
+        assert_int_equal(encapsulation_wrap(0, id, &w), MQTTSN_OK);
     assert_int_equal(mqttsn_encode(&m, &w), MQTTSN_OK);
     size_t len = sizeof frame - w.left;
     assert_int_equal(send(n->fd, frame, len, 0), len);
@@ -89,7 +99,7 @@ void node_sends_hex(struct node *n, const char *hex)
     assert_int_equal(send(n->fd, frame, bytes.len, 0), bytes.len);
 }
 
-/* The next datagram as an MQTT-SN frame without its forwarder's header; empty when none comes. */
+/* The next datagram as an MQTT-SN frame without its forwarders' headers; empty when none comes. */
 static struct span hear(struct node *n, int patience_ms)
 {
     struct pollfd ready = { n->fd, POLLIN, 0 };
@@ -100,14 +110,16 @@ static struct span hear(struct node *n, int patience_ms)
         return span_of(NULL, 0);
     struct span frame = span_of(n->frame, (size_t)len);
     capture_datagram(n->gateway->scene, frame);
-    struct encapsulation e;
-    if (!n->behind)
-        return frame;
-    assert_true(encapsulation_is(frame));
-    assert_int_equal(encapsulation_peel(frame, &e), MQTTSN_OK);
-    assert_true(span_equal(e.node, span_text(n->behind)));
-    n->radius = e.radius;
-    return e.message;
+    const char *behind = n->behind;
+    for (struct span id; (id = next_id(&behind)).len > 0;) {
+        struct encapsulation e;
+        assert_true(encapsulation_is(frame));
+        assert_int_equal(encapsulation_peel(frame, &e), MQTTSN_OK);
+        assert_true(span_equal(e.node, id));
+        n->radius = e.radius;
+        frame = e.message;
+    }
+    return frame;
 }
 
 struct mqttsn_message node_expects(struct node *n, enum mqttsn_type type)

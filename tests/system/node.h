@@ -11,8 +11,8 @@ enum { NODE_FRAME = 2048 };
 struct node {
     int fd;
     struct gateway *gateway;
-    const char *behind; /* the node id when it stands behind a forwarder, else NULL */
-    uint8_t radius;     /* in the last header of its forwarder that was heard */
+    const char *behind; /* the node id when it stands behind a forwarder, "A1/B2" behind two; else NULL */
+    uint8_t radius; /* in the last header of its forwarder that was heard */
     uint16_t message_id;
     uint8_t frame[NODE_FRAME]; /* what node_expects has read; its message borrows from here */
 };
