@@ -13,6 +13,8 @@ BUILD ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 FUZZ_SECONDS ?= 60
+TORTURE_KILLS ?= 1000
+TORTURE_SEED ?= 1
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo '$(1)')
 again = +@$(MAKE) --no-print-directory
@@ -169,6 +171,11 @@ $(BUILD)/tidy/%: %.c $(BUILD)/obj/%.o .clang-tidy
 	@clang-tidy --quiet $< -- $(filter-out -Werror,$(ALL_CFLAGS)) >$@.new 2>/dev/null; mv $@.new $@
 tidy: $(ALL_SRC:%.c=$(BUILD)/tidy/%)
 
+torture: deps-TEST ## gateway and broker killed TORTURE_KILLS times (1000) while nodes talk, from TORTURE_SEED
+	$(again) all $(BUILD)/tests/system/kill_test
+	@GATEWAY=$(BUILD)/mqttsn-gateway TORTURE_KILLS=$(TORTURE_KILLS) TORTURE_SEED=$(TORTURE_SEED) \
+	  $(BUILD)/tests/system/kill_test
+
 fuzz: deps-LINT ## each decoder for FUZZ_SECONDS against libFuzzer
 	$(again) fuzz-programs CC=$(CLANG) SAN=fuzzer-no-link,address,undefined BUILD=$(BUILD)/fuzz
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZERS))
@@ -211,12 +218,12 @@ help: ## this list
 
 # Several goals in one command follow each other; each still compiles in parallel in its own make.
 ifneq ($(word 2,$(MAKECMDGOALS)),)
-ifneq ($(filter deps demo test lint fuzz bench coverage clean,$(MAKECMDGOALS)),)
+ifneq ($(filter deps demo test torture lint fuzz bench coverage clean,$(MAKECMDGOALS)),)
 .NOTPARALLEL:
 endif
 endif
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 FORCE:
-.PHONY: FORCE all deps demo test test-programs lint pure everything tidy fuzz fuzz-programs bench coverage generated install \
-        clean help
+.PHONY: FORCE all deps demo test torture test-programs lint pure everything tidy fuzz fuzz-programs bench coverage \
+        generated install clean help
 .SECONDARY:
