@@ -31,6 +31,8 @@ enum config_rebind {
     REBIND_SAME_IP,
     REBIND_DENY
 }; /* may a new address take a session? SN-NET-3 */
+enum config_overflow { OVERFLOW_NEWEST, OVERFLOW_OLDEST }; /* which one a full sleep queue drops */
+enum config_qos0 { QOS0_NONE, QOS0_MEMORY, QOS0_LATEST };  /* while the broker is away */
 enum config_flow { FLOW_NONE, FLOW_RTSCTS, FLOW_XONXOFF };
 enum config_framing { FRAMING_RAW, FRAMING_SLIP, FRAMING_SLIP_CRC16 };
 enum config_form {
@@ -127,9 +129,12 @@ struct config_limits {
     struct {
         uint32_t messages;
         uint64_t bytes, ttl_ms;
+        enum config_overflow overflow;
     } sleep_queue;
     struct {
-        uint64_t bytes, ttl_ms;
+        uint64_t bytes, ttl_ms, memory;
+        enum config_qos0 qos0;
+        uint32_t rate; /* messages per second, when the broker is back */
     } uplink_queue;
     struct {
         uint64_t interval_ms;

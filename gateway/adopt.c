@@ -4,6 +4,8 @@
  * reload. */
 #include "gateway/adopt.h"
 
+#include "gateway/core/keeping.h"
+
 #include <stdlib.h>
 
 struct adopted {
@@ -33,6 +35,13 @@ static struct access access_of(const struct config_client *c)
     };
 }
 
+static uint8_t uplink_qos0_of(enum config_qos0 policy)
+{
+    return policy == QOS0_NONE     ? UPLINK_QOS0_NONE
+           : policy == QOS0_LATEST ? UPLINK_QOS0_LATEST
+                                   : UPLINK_QOS0_MEMORY;
+}
+
 static struct limits limits_of(const struct config_limits *l)
 {
     return (struct limits){
@@ -47,6 +56,10 @@ static struct limits limits_of(const struct config_limits *l)
         .queue_bytes = l->sleep_queue.bytes,
         .uplink_bytes = l->uplink_queue.bytes,
         .queue_ttl = l->sleep_queue.ttl_ms,
+        .queue_drop_oldest = l->sleep_queue.overflow == OVERFLOW_OLDEST,
+        .uplink_qos0 = uplink_qos0_of(l->uplink_queue.qos0),
+        .uplink_memory = l->uplink_queue.memory,
+        .uplink_ttl = l->uplink_queue.ttl_ms,
         .retry = l->retry.interval_ms,
         .wait = l->wait_ms,
         .connect_timeout = l->connect_timeout_ms,

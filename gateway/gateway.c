@@ -198,6 +198,20 @@ static void send_to_peer(struct gateway *g, struct peer *one, const struct mqtts
     s->unsent += told;
 }
 
+/* The same when the store has committed `ticket`. What a stranger may be sent is paid for now. */
+static void send_later(struct gateway *g, struct peer *one, const struct mqttsn_message *m,
+                       uint64_t ticket)
+{
+    const struct address *to = peer_address(one);
+    if (!to)
+        return;
+    size_t len = session_is_connected(peer_session(one)) ? 0 : encode(g, to, m);
+    if (guard_spend(&peer_guest(one)->balance, len))
+        gateway_hold_send(g, one, to, m, ticket);
+    else
+        gateway_drop(g, DROP_STRANGER_DEAR, gateway_who(g, to));
+}
+
 static void session_went_on(struct gateway *g, struct peer *one, unsigned from)
 {
     const struct session *s = peer_session(one);
@@ -219,15 +233,24 @@ static void session_drops(struct gateway *g, struct peer *one, const struct acti
             log_text(s->client_id), a->drop.octets, s->max_message, more);
 }
 
-static void perform_one(struct gateway *g, struct peer *one, const struct action *a, msec now)
+static void perform_one(struct gateway *g, struct peer *one, const struct action *a,
+                        uint64_t ticket, msec now)
 {
     switch (a->kind) {
     case ACTION_SEND:
-        send_to_peer(g, one, &a->send);
+        if (ticket > 0)
+            send_later(g, one, &a->send, ticket);
+        else
+            send_to_peer(g, one, &a->send);
         break;
     case ACTION_UPSTREAM:
-        gateway_upstream(g, one, &a->upstream, now);
+        if (ticket > 0 && gateway_is_promise(&a->upstream) && a->upstream.code == 0)
+            gateway_hold_ack(g, one, &a->upstream, ticket);
+        else
+            gateway_upstream(g, one, &a->upstream, now);
         break;
+    case ACTION_KEEP:
+        break; /* before all others, see gateway_keep */
     case ACTION_DROP:
         session_drops(g, one, a);
         break;
@@ -241,6 +264,9 @@ static void perform_one(struct gateway *g, struct peer *one, const struct action
 
 static void peer_forget(struct gateway *g, struct peer *one, msec now)
 {
+    gateway_hold_no_more(g, one, now);
+    gateway_keep_nothing(g, one);
+    gateway_drain_leave(g, one);
     gateway_leave_upstream(g, one, now);
     guard_leave(&g->guard, peer_guest(one));
     event_del(peer_timer(one));
@@ -248,7 +274,7 @@ static void peer_forget(struct gateway *g, struct peer *one, msec now)
 }
 
 /* A deadline that moved away costs nothing: the timer finds out when it fires. */
-static void peer_arm(struct peer *one, msec now)
+void gateway_arm_peer(struct peer *one, msec now)
 {
     msec deadline = peer_session(one)->deadline, *armed = peer_armed(one);
     if (deadline >= *armed)
@@ -268,8 +294,9 @@ static bool is_connecting(enum session_state state)
 void gateway_perform(struct gateway *g, struct peer *one, msec now)
 {
     bool forget = false;
+    uint64_t ticket = gateway_keep(g, one);
     for (size_t i = 0; i < g->actions.count; i++) {
-        perform_one(g, one, &g->actions.list[i], now);
+        perform_one(g, one, &g->actions.list[i], ticket, now);
         forget = forget || g->actions.list[i].kind == ACTION_FORGET;
     }
     if (forget) {
@@ -280,7 +307,8 @@ void gateway_perform(struct gateway *g, struct peer *one, msec now)
     if (state == SESSION_DISCONNECTED || state == SESSION_LOST)
         peers_unbind(g->peers, one); /* from now on it is a stranger until it connects */
     guard_follow(&g->guard, peer_guest(one), is_connecting(state));
-    peer_arm(one, now);
+    gateway_drain_soon(g, one);
+    gateway_arm_peer(one, now);
 }
 
 /* ---- one input and what follows from it -------------------------------------------------------------------------- */
@@ -298,6 +326,7 @@ void gateway_count(struct gateway *g, struct upstream *u)
 void gateway_settle(struct gateway *g, struct upstream *u, msec now)
 {
     struct hits *h = &u->hits;
+    gateway_forget_arrivals(g, u);
     while (h->next < h->count) {
         struct hit hit = h->list[h->next++];
         if (hit.session)
@@ -325,6 +354,8 @@ void gateway_tick(struct gateway *g, struct peer *one, msec now)
 void gateway_feed(struct gateway *g, struct peer *one, const struct mqttsn_message *m, msec now)
 {
     g->actions.count = 0;
+    if (*peer_link(one))
+        link_hurry(*peer_link(one), now);
     peer_guest(one)->balance.heard += g->stranger.heard;
     session_receive(peer_session(one), m, now, &g->actions);
     gateway_perform(g, one, now);

@@ -12,6 +12,7 @@
 #include "gateway/metrics.h"
 #include "gateway/others.h"
 #include "gateway/peers.h"
+#include "gateway/store.h"
 #include "radio/radio.h"
 
 #include <sys/queue.h>
@@ -28,7 +29,7 @@ struct station {
     uint32_t unwarned; /* ... and how many more there were since */
 };
 
-/* Nothing is kept on disk, so what an earlier run of ours subscribed to must not come to this one. */
+/* Without sessions on disk, what an earlier run of ours subscribed to must not come to this one. */
 enum slate {
     SLATE_UNKNOWN, /* does the broker remember an earlier run? */
     SLATE_WIPING,  /* it did: this connection is a clean one, only to make it forget */
@@ -36,6 +37,16 @@ enum slate {
 };
 
 struct own;
+struct held;
+
+/* Those with messages for the broker. */
+struct drain_turns {
+    TAILQ_HEAD(, kept) ready, later; /* later: when their batch is on disk */
+    struct event *timer;
+    uint32_t tokens; /* messages that may leave now */
+    msec filled_at;
+    bool busy, stuck; /* stuck: somebody found the broker there, but full */
+};
 
 struct gateway {
     struct event_base *loop;
@@ -59,6 +70,10 @@ struct gateway {
     struct actions actions;
     struct guard guard;
     struct others others;
+    struct store *store; /* NULL: nothing is kept on disk */
+    struct keeping keeping;
+    TAILQ_HEAD(, held) held; /* answers that wait for the store */
+    struct drain_turns drain;
     struct balance stranger; /* of the frame being heard, should its sender have no session */
     struct metrics metrics;
     uint8_t frame[FRAME_MAX]; /* the message being encoded */
@@ -97,7 +112,47 @@ enum { ADDRESS_TEXT = 256 };
 void gateway_address_text(const struct gateway *g, const struct address *a, const char *node_mark,
                           char text[ADDRESS_TEXT]);
 
+void gateway_arm_peer(struct peer *one, msec now); /* its timer, by its session's deadline */
+
+/* ---- gateway_keep.c: a decision's changes go to the store ---- */
+
+/* What g->actions changed. The batch that its answers have to wait for; 0: they need not wait. */
+uint64_t gateway_keep(struct gateway *g, struct peer *one);
+void gateway_keep_nothing(struct gateway *g, struct peer *one); /* the session is over */
+void gateway_keep_all(struct gateway *g);
+void gateway_kept_already(struct gateway *g, struct peer *one);
+
+/* QoS 2 messages of the broker that it released: their ids go, and then it hears PUBCOMP. */
+void gateway_forget_arrivals(struct gateway *g, struct upstream *u);
+
+/* ---- gateway_hold.c: answers wait for the store ---- */
+bool gateway_is_promise(const struct mqtt_packet *p); /* does it have to? */
+void gateway_hold_send(struct gateway *g, struct peer *one, const struct address *to,
+                       const struct mqttsn_message *m, uint64_t ticket);
+void gateway_hold_ack(struct gateway *g, struct peer *one, const struct mqtt_packet *p,
+                      uint64_t ticket);
+void gateway_hold_completion(struct gateway *g, struct peer *one, uint32_t receipt, uint64_t ticket);
+void gateway_release(struct gateway *g, msec now);       /* what is on disk */
+void gateway_release_plain(struct gateway *g, msec now); /* what promises nothing */
+void gateway_hold_no_more(struct gateway *g, struct peer *one, msec now); /* it is forgotten */
+void gateway_hold_free(struct gateway *g);
+
+/* ---- gateway_drain.c: messages for the broker leave ---- */
+MUST_CHECK bool gateway_drain_init(struct gateway *g);
+void gateway_drain_free(struct gateway *g);
+void gateway_drain(struct gateway *g, msec now); /* at the end of a turn */
+void gateway_drain_soon(struct gateway *g, struct peer *one);
+void gateway_drain_later(struct gateway *g, struct peer *one, uint64_t ticket);
+void gateway_drain_leave(struct gateway *g, struct peer *one);
+void gateway_drain_shared(struct gateway *g); /* the shared connection is there */
+void gateway_drain_safe(struct gateway *g);   /* a batch is on disk */
+
+/* ---- gateway_restore.c: what an earlier run left ---- */
+MUST_CHECK bool gateway_open_store(struct gateway *g);
+
 /* ---- gateway_route.c ---- */
+bool gateway_radio_reports(const struct gateway *g, const struct address *to);
+void gateway_time_peer(struct gateway *g, struct peer *one); /* a new one: its timer */
 void gateway_route(struct gateway *g, const struct address *from, const struct radio_frame *frame,
                    const struct mqttsn_message *m, msec now);
 
@@ -118,6 +173,8 @@ extern const struct link_events gateway_link_events;
 /* With what the settings say of the broker. */
 void gateway_prepare(const struct gateway *g, struct upstream *u);
 void gateway_upstream(struct gateway *g, struct peer *one, const struct mqtt_packet *p, msec now);
+/* Its own connection, not dialled yet. False: no memory. */
+MUST_CHECK bool gateway_own(struct gateway *g, struct peer *one);
 void gateway_free_leaving(struct gateway *g);
 void gateway_free_own(struct link *l); /* at the very end; NULL is allowed */
 void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now);

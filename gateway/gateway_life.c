@@ -57,6 +57,7 @@ static void adopt(struct gateway *g, struct adopted *new)
     g->limits = *adopted_limits(new);
     g->common.limits = &g->limits;
     g->common.predefined = adopted_predefined(new);
+    g->common.keeping = &g->keeping;
     brief_guard(&g->guard, g->boot, &g->current->limits);
     log_setup(g->current->log.level, g->current->log.json);
 }
@@ -144,11 +145,13 @@ struct gateway *gateway_new(struct event_base *loop, struct config *c)
     }
     g->loop = loop;
     g->boot = g->current = c;
+    TAILQ_INIT(&g->held);
     adopt(g, adopted);
     g->peers = peers_new(gateway_random());
     g->aggregate = aggregate_new(gateway_random());
     g->last_call = evtimer_new(loop, on_last_call, loop);
-    if (!g->peers || !g->aggregate || !g->last_call || !open_broker(g) || !gateway_open_radios(g)) {
+    if (!g->peers || !g->aggregate || !g->last_call || !gateway_drain_init(g) || !open_broker(g) ||
+        !gateway_open_radios(g) || !gateway_open_store(g)) {
         gateway_free(g);
         return NULL;
     }
@@ -157,12 +160,15 @@ struct gateway *gateway_new(struct event_base *loop, struct config *c)
 
 void gateway_flush(struct gateway *g)
 {
+    gateway_drain(g, clock_now());
+    if (g->store)
+        store_commit(g->store);
     links_flush(g->links, clock_now());
     for (size_t i = 0; i < g->station_count; i++)
         g->stations[i].radio->driver->flush(g->stations[i].radio);
 }
 
-/* Sleepers would miss a DISCONNECT; they learn it when they wake (SN-DSC-6). */
+/* With a store nodes need not know of it. Sleepers would miss a DISCONNECT; they learn it when they wake (SN-DSC-6). */
 void gateway_stop(struct gateway *g)
 {
     msec now = clock_now();
@@ -176,7 +182,8 @@ void gateway_stop(struct gateway *g)
     evtimer_add(g->last_call, &last);
     for (struct peer *one = NULL; (one = peers_next(g->peers, one));) {
         enum session_state state = peer_session(one)->state;
-        if ((state == SESSION_ACTIVE || state == SESSION_AWAKE) && peer_address(one))
+        bool tell = !g->keeping.on && (state == SESSION_ACTIVE || state == SESSION_AWAKE);
+        if (tell && peer_address(one))
             gateway_send(g, peer_address(one),
                          &(struct mqttsn_message){ .type = MQTTSN_DISCONNECT, .brief = true });
         if (*peer_link(one))
@@ -208,6 +215,11 @@ static void free_peers(struct gateway *g)
 
 void gateway_free(struct gateway *g)
 {
+    enum { LAST_COMMIT_MS = 2000 };
+    store_free(g->store, LAST_COMMIT_MS);
+    g->store = NULL;
+    gateway_hold_free(g);
+    gateway_drain_free(g);
     free_peers(g);
     gateway_close_radios(g);
     gateway_free_leaving(g);

@@ -58,6 +58,7 @@ void gateway_prepare(const struct gateway *g, struct upstream *u)
     u->prefix = span_text(b->prefix);
     u->lacks = (struct upstream_lacks){ .qos2 = b->max_qos < 2, .retain = !b->retain };
     u->flight_limit = g->limits.uplink_bytes;
+    u->keeping = &g->keeping;
 }
 
 static struct own *own_new(struct gateway *g, struct peer *one)
@@ -80,6 +81,11 @@ static struct own *own_new(struct gateway *g, struct peer *one)
     s->upstream = &o->upstream;
     *peer_link(one) = o->link;
     return o;
+}
+
+bool gateway_own(struct gateway *g, struct peer *one)
+{
+    return own_new(g, one) != NULL;
 }
 
 void gateway_free_leaving(struct gateway *g)
@@ -105,6 +111,8 @@ static void own_connect(struct gateway *g, struct peer *one, const struct mqtt_p
         return;
     }
     link_hang_up(o->link, now);
+    if (g->store && p->connect.clean)
+        store_drop_arrivals(g->store, s->client_id);
     o->upstream.strategy->request(&o->upstream, s, p, now);
     link_dial(o->link, now);
 }
@@ -213,14 +221,27 @@ static void shared_is_up(struct gateway *g, struct link *l)
     link_dial(l, clock_now());
 }
 
+/* The broker forgot what it had sent us. */
+static void forget_arrivals(struct gateway *g, struct link *l, struct span name)
+{
+    if (g->store && !link_upstream(l)->mqtt.session_present)
+        store_drop_arrivals(g->store, name);
+}
+
 static void on_up(void *context, struct link *l)
 {
     struct own *o = link_owner(l);
     if (!o) {
+        forget_arrivals(context, l, (struct span){ 0 });
         shared_is_up(context, l);
+        gateway_drain_shared(context);
         return;
     }
     log_debug("broker: connected as %s", o->name);
+    if (o->peer) {
+        forget_arrivals(context, l, peer_session(o->peer)->client_id);
+        gateway_drain_soon(context, o->peer);
+    }
     if (o->wiping)
         link_close(l, clock_now());
 }

@@ -94,7 +94,7 @@ static bool is_elsewhere(const struct gateway *g, struct peer *one, const struct
 }
 
 /* Radios that report know the forwarder, not who is behind it. */
-static bool radio_reports(const struct gateway *g, const struct address *to)
+bool gateway_radio_reports(const struct gateway *g, const struct address *to)
 {
     return g->stations[to->radio].radio->window > 0 && to->node_len == 0;
 }
@@ -105,7 +105,7 @@ static void move(struct gateway *g, struct peer *one, const struct address *to, 
     struct peer *there = peers_by_address(g->peers, to);
     peer_session(one)->unproven = peer_session(one)->unproven || is_elsewhere(g, one, to);
     peer_session(one)->max_message = gateway_reach(g, to);
-    peer_session(one)->radio_reports = radio_reports(g, to);
+    peer_session(one)->radio_reports = gateway_radio_reports(g, to);
     peer_session(one)->unsent = 0;
     if (there && there != one) {
         g->actions.count = 0;
@@ -114,6 +114,7 @@ static void move(struct gateway *g, struct peer *one, const struct address *to, 
         gateway_settle(g, aggregate_upstream(g->aggregate), now);
     }
     peers_bind(g->peers, one, to);
+    peer_session(one)->changed = true;
     guard_bind(&g->guard, peer_guest(one), to->radio, gateway_source(g, to));
 }
 
@@ -163,6 +164,11 @@ static bool make_room(struct gateway *g, msec now)
     return false;
 }
 
+void gateway_time_peer(struct gateway *g, struct peer *one)
+{
+    evtimer_assign(peer_timer(one), g->loop, peer_timer_fired, one);
+}
+
 /* NULL: it is told, and counted, why not. */
 static struct peer *new_client(struct gateway *g, const struct address *from, struct span client_id,
                                msec now)
@@ -172,7 +178,7 @@ static struct peer *new_client(struct gateway *g, const struct address *from, st
         full ? DROP_CONGESTION : guard_admit(&g->guard, from->radio, gateway_source(g, from), now);
     struct peer *one = why == DROPS ? peers_add(g->peers, client_id, &g->common, now) : NULL;
     if (one)
-        evtimer_assign(peer_timer(one), g->loop, peer_timer_fired, one);
+        gateway_time_peer(g, one);
     else
         refuse_connect(g, from, MQTTSN_CONGESTION, why == DROPS ? DROP_MEMORY : why);
     return one;

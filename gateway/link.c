@@ -101,6 +101,26 @@ static void take_place(struct link *l, msec now)
         link_arm(l, now);
 }
 
+void link_queue(struct link *l, msec now)
+{
+    take_place(l, now);
+}
+
+/* A row of its own, no faster than the other. */
+void link_hurry(struct link *l, msec now)
+{
+    struct links *ls = l->links;
+    if (l->state != LINK_QUEUED || l->since <= ls->next_hurried)
+        return;
+    msec place = ls->next_hurried > now ? ls->next_hurried : now;
+    ls->next_hurried = place + ls->dial_interval;
+    link_enter(l, LINK_QUEUED, place);
+    if (place <= now)
+        link_dial(l, now);
+    else
+        link_arm(l, now);
+}
+
 static uint32_t hash_of(const char *text)
 {
     uint32_t hash = 2166136261U;

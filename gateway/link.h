@@ -50,6 +50,12 @@ void link_hang_up(struct link *l, msec now);
 /* Dials anew, also a link that was closed. */
 void link_dial(struct link *l, msec now);
 
+/* Dials when its turn comes among many that dial again. */
+void link_queue(struct link *l, msec now);
+
+/* It has something to say: those that wait for their turn and have nothing to say come after it. */
+void link_hurry(struct link *l, msec now);
+
 /* Says DISCONNECT as soon as nothing of ours is unanswered, at the latest after ten seconds, and closes. */
 void link_close(struct link *l, msec now);
 

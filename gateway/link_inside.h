@@ -43,7 +43,8 @@ struct links {
     msec linger;
     int open; /* links that are not idle */
     struct log_limit complaints;
-    msec dial_interval, next_dial; /* when the next of them may be dialled again */
+    msec dial_interval, next_dial; /* when the next of them may be dialled again ... */
+    msec next_hurried;             /* ... and the next of those with something to say */
     TAILQ_HEAD(, link) dirty;
 };
 

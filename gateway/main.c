@@ -227,9 +227,6 @@ static int run(const struct options *o)
     log_setup(c->log.level, c->log.json);
     log_info("mqttsn-gateway " VERSION " begins with %s",
              o->config ? o->config : "built-in defaults");
-    if (c->gateway.state[0] != '\0')
-        log_info("this version keeps nothing on disk yet: gateway.state %s is not used",
-                 c->gateway.state);
     if (c->admin.listen[0] != '\0')
         log_info("this version has no admin page yet: admin.listen %s is off", c->admin.listen);
     struct event_base *loop = new_loop();

@@ -19,6 +19,7 @@ struct peer {
     msec armed;
     struct link *link;
     struct guest guest;
+    struct kept kept;
 };
 
 struct peers {
@@ -90,6 +91,7 @@ struct peer *peers_add(struct peers *p, struct span client_id, const struct comm
         return NULL;
     }
     one->armed = MSEC_NEVER;
+    one->kept.peer = one;
     struct span id = one->session.client_id;
     HASH_ADD_KEYPTR_BYHASHVALUE(by_id, p->ids, id.at, id.len, hash_seeded(p->seed, id.at, id.len),
                                 one);
@@ -150,6 +152,11 @@ struct event *peer_timer(struct peer *one)
 msec *peer_armed(struct peer *one)
 {
     return &one->armed;
+}
+
+struct kept *peer_kept(struct peer *one)
+{
+    return &one->kept;
 }
 
 struct guest *peer_guest(struct peer *one)

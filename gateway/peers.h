@@ -10,10 +10,26 @@
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <sys/queue.h>
 
 struct link;
 struct peer;
 struct peers;
+
+/* Where a peer stands among those with messages for the broker. */
+enum drain { DRAIN_NOT, DRAIN_READY, DRAIN_LATER };
+
+/* What the store and what waits for it have to do with a peer; the gateway's to keep up to date. */
+struct kept {
+    struct peer *peer;
+    uint32_t hash;        /* of its row on disk; 0 = none */
+    uint32_t held;        /* answers that wait for the store ... */
+    uint64_t held_ticket; /* ... the last of them for this batch */
+    TAILQ_ENTRY(kept) in_drain;
+    uint64_t drain_ticket; /* DRAIN_LATER: for this batch */
+    enum drain drain;
+    bool restoring;
+};
 
 MUST_CHECK struct peers *peers_new(uint64_t seed);
 void peers_free(struct peers *p); /* every peer must be gone */
@@ -44,5 +60,6 @@ struct peer *peer_of(struct session *s);
 const struct address *peer_address(const struct peer *one); /* NULL when it is heard nowhere */
 struct link **peer_link(struct peer *one); /* its own broker connection; *link NULL = none */
 struct event *peer_timer(struct peer *one);
-msec *peer_armed(struct peer *one);         /* when its timer will fire; MSEC_NEVER = not armed */
+msec *peer_armed(struct peer *one); /* when its timer will fire; MSEC_NEVER = not armed */
+struct kept *peer_kept(struct peer *one);
 struct guest *peer_guest(struct peer *one); /* the gateway's to keep up to date */

@@ -105,35 +105,6 @@ void mqtt_client_release(struct mqtt_client *c, uint16_t packet_id, msec now)
     put_ack(c, MQTT_PUBREL, packet_id, now);
 }
 
-bool mqtt_client_restore(struct mqtt_client *c, const struct mqtt_packet *p, bool released,
-                         void *owner)
-{
-    struct flight *f = flights_claim(&c->flights, p->packet_id, owner);
-    if (!f || !flights_keep(&c->flights, f, p)) {
-        if (f)
-            flights_end(&c->flights, f);
-        return false;
-    }
-    f->kept = true;
-    if (released)
-        f->state = FLIGHT_PUBCOMP;
-    return true;
-}
-
-void mqtt_client_cancel(struct mqtt_client *c, uint16_t packet_id)
-{
-    struct flight *f = flights_find(&c->flights, packet_id);
-    if (f)
-        flights_end(&c->flights, f);
-}
-
-void mqtt_client_keep(struct mqtt_client *c, uint16_t packet_id)
-{
-    struct flight *f = flights_find(&c->flights, packet_id);
-    if (f)
-        f->kept = true;
-}
-
 /* ---- answers to flights ------------------------------------------------------------------------------------------ */
 
 static enum mqtt_event flight_received(struct mqtt_client *c, struct flight *f, msec now)

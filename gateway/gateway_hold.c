@@ -1,0 +1,178 @@
+/* gateway_hold.c -- what may not leave before the store has committed (design sections 4.1 and 5).
+ *
+ * A decision that put something into the store has its answers held here, copied, until that batch is on disk; then
+ * they leave in their old order. What the same client is sent meanwhile queues behind, so that nothing overtakes. While
+ * the disk is ill only promises wait ("accepted", acknowledgements to the broker); everything else goes on. */
+#include "gateway/gateway_inside.h"
+
+#include "radio/clock.h"
+
+#include <stdlib.h>
+
+enum held_kind { HELD_SEND, HELD_ACK, HELD_COMPLETION };
+
+struct held {
+    TAILQ_ENTRY(held) next;
+    uint64_t ticket;
+    struct peer *peer; /* NULL: of the shared connection, or gone */
+    enum held_kind kind;
+    uint8_t ack; /* enum mqtt_type */
+    uint16_t packet_id;
+    uint32_t receipt;
+    struct address to;
+    struct mqttsn_message message; /* its tail is in `tail` */
+    uint8_t tail[];
+};
+
+/* NULL: no memory. Then it is not said, and whoever waits for it asks again. */
+static struct held *hold(struct gateway *g, struct peer *one, enum held_kind kind, uint64_t ticket,
+                         size_t tail)
+{
+    struct held *h = calloc(1, sizeof *h + tail);
+    if (!h)
+        return NULL;
+    h->kind = kind;
+    h->ticket = ticket;
+    h->peer = one;
+    if (one) {
+        peer_kept(one)->held++;
+        peer_kept(one)->held_ticket = ticket;
+    }
+    TAILQ_INSERT_TAIL(&g->held, h, next);
+    return h;
+}
+
+void gateway_hold_send(struct gateway *g, struct peer *one, const struct address *to,
+                       const struct mqttsn_message *m, uint64_t ticket)
+{
+    struct held *h = hold(g, one, HELD_SEND, ticket, m->tail.len);
+    if (!h)
+        return;
+    struct writer w = writer_of(h->tail, m->tail.len);
+    write_span(&w, m->tail);
+    h->to = *to;
+    h->message = *m;
+    h->message.tail = span_of(h->tail, m->tail.len);
+}
+
+bool gateway_is_promise(const struct mqtt_packet *p)
+{
+    return p->type == MQTT_PUBACK || p->type == MQTT_PUBREC || p->type == MQTT_PUBREL ||
+           p->type == MQTT_PUBCOMP;
+}
+
+void gateway_hold_ack(struct gateway *g, struct peer *one, const struct mqtt_packet *p,
+                      uint64_t ticket)
+{
+    struct held *h = hold(g, one, HELD_ACK, ticket, 0);
+    if (!h)
+        return;
+    h->ack = (uint8_t)p->type;
+    h->packet_id = p->packet_id;
+    h->receipt = p->receipt;
+}
+
+void gateway_hold_completion(struct gateway *g, struct peer *one, uint32_t receipt, uint64_t ticket)
+{
+    struct held *h = hold(g, one, HELD_COMPLETION, ticket, 0);
+    if (h)
+        h->receipt = receipt;
+}
+
+/* ---- and now it may ---------------------------------------------------------------------------------------------- */
+
+static void complete(struct gateway *g, const struct held *h, msec now)
+{
+    struct upstream *u = h->peer ? peer_session(h->peer)->upstream : aggregate_upstream(g->aggregate);
+    struct link *l = h->peer ? *peer_link(h->peer) : g->shared;
+    if (!u || !l)
+        return;
+    mqtt_client_complete(&u->mqtt, h->receipt, now);
+    link_touch(l);
+}
+
+static void say(struct gateway *g, const struct held *h)
+{
+    bool told = gateway_send(g, &h->to, &h->message);
+    const struct address *at = h->peer ? peer_address(h->peer) : NULL;
+    if (at && memcmp(at, &h->to, sizeof *at) == 0)
+        peer_session(h->peer)->unsent += told;
+}
+
+static void acknowledge(struct gateway *g, const struct held *h, msec now)
+{
+    if (h->peer)
+        gateway_upstream(g, h->peer,
+                         &(struct mqtt_packet){ .type = (enum mqtt_type)h->ack,
+                                                .packet_id = h->packet_id,
+                                                .receipt = h->receipt },
+                         now);
+}
+
+static void let_go(struct gateway *g, struct held *h, msec now)
+{
+    TAILQ_REMOVE(&g->held, h, next);
+    if (h->peer)
+        peer_kept(h->peer)->held--;
+    if (h->kind == HELD_SEND)
+        say(g, h);
+    else if (h->kind == HELD_ACK)
+        acknowledge(g, h, now);
+    else
+        complete(g, h, now);
+    free(h);
+}
+
+/* Tickets of one client never fall, those of all nearly never: the list is in their order but for what queues behind
+ * an older answer. */
+void gateway_release(struct gateway *g, msec now)
+{
+    struct held *h, *behind;
+    uint64_t safe = store_safe(g->store);
+    for (h = TAILQ_FIRST(&g->held); h && h->ticket <= safe; h = behind) {
+        behind = TAILQ_NEXT(h, next);
+        let_go(g, h, now);
+    }
+}
+
+static bool is_promise(const struct held *h)
+{
+    if (h->kind != HELD_SEND)
+        return true;
+    const struct mqttsn_message *m = &h->message;
+    return m->type == MQTTSN_PUBACK || m->type == MQTTSN_PUBREC || m->type == MQTTSN_PUBREL ||
+           m->type == MQTTSN_PUBCOMP || m->type == MQTTSN_PUBLISH;
+}
+
+void gateway_release_plain(struct gateway *g, msec now)
+{
+    struct held *h, *behind;
+    for (h = TAILQ_FIRST(&g->held); h; h = behind) {
+        behind = TAILQ_NEXT(h, next);
+        if (!is_promise(h))
+            let_go(g, h, now);
+    }
+}
+
+/* With the session nothing is promised any more, so the broker may have its acknowledgements. */
+void gateway_hold_no_more(struct gateway *g, struct peer *one, msec now)
+{
+    struct held *h, *behind;
+    if (peer_kept(one)->held == 0)
+        return;
+    for (h = TAILQ_FIRST(&g->held); h; h = behind) {
+        behind = TAILQ_NEXT(h, next);
+        if (h->peer == one && h->kind != HELD_SEND)
+            let_go(g, h, now);
+        else if (h->peer == one)
+            h->peer = NULL;
+    }
+}
+
+void gateway_hold_free(struct gateway *g)
+{
+    for (struct held *h; (h = TAILQ_FIRST(&g->held));) {
+        TAILQ_REMOVE(&g->held, h, next);
+        free(h);
+    }
+}

@@ -1,0 +1,280 @@
+/* gateway_restore.c -- what an earlier run left goes on (design rule 4): sessions are there before the first frame is
+ * heard, and their broker connections are dialled again, a few at a time.
+ *
+ * The rows are taken as they come: a session, then what is the session's. When the file could not be opened at the
+ * start and is there later, clients may have connected meanwhile: what they are now counts, and only the messages that
+ * were promised to them or to the broker are taken over. */
+#include "gateway/gateway_inside.h"
+
+#include "config/log.h"
+#include "mqtt/owned.h"
+#include "radio/clock.h"
+
+#include <stdlib.h>
+
+struct restoring {
+    struct gateway *gateway;
+    msec now;
+    size_t sessions, messages;
+    size_t left_out; /* rows that found no memory, or did not go with what is there */
+};
+
+static struct peer *find(const struct restoring *r, struct span client_id)
+{
+    return peers_by_client_id(r->gateway->peers, client_id);
+}
+
+/* ---- a session --------------------------------------------------------------------------------------------------- */
+
+static bool find_radio(const struct gateway *g, struct span name, uint8_t *radio)
+{
+    for (size_t i = 0; i < g->station_count; i++)
+        if (span_equal(span_text(g->boot->radios[i].name), name)) {
+            *radio = (uint8_t)i;
+            return true;
+        }
+    return false;
+}
+
+/* Where it was heard last; nowhere, when that radio is not there any more. */
+static void restore_address(struct gateway *g, struct peer *one, const struct store_session *row)
+{
+    struct address a = { .len = (uint8_t)row->address.len, .node_len = (uint8_t)row->node.len };
+    struct session *s = peer_session(one);
+    if (row->address.len == 0 || row->address.len + row->node.len > ADDRESS_MAX ||
+        !find_radio(g, row->radio, &a.radio) || peers_by_address(g->peers, &a))
+        return;
+    struct writer w = writer_of(a.bytes, sizeof a.bytes);
+    write_span(&w, row->address);
+    write_span(&w, row->node);
+    if (peers_by_address(g->peers, &a))
+        return;
+    s->max_message = gateway_reach(g, &a);
+    s->radio_reports = gateway_radio_reports(g, &a);
+    peers_bind(g->peers, one, &a);
+    guard_bind(&g->guard, peer_guest(one), a.radio, gateway_source(g, &a));
+}
+
+static void restore_will(struct session *s, const struct store_session *row)
+{
+    const struct mqttsn_message topic = { .type = MQTTSN_WILLTOPIC,
+                                          .qos = row->will_qos,
+                                          .retain = row->will_retain,
+                                          .tail = row->will_topic };
+    if (!row->has_will || !will_set_topic(&s->will, &topic))
+        return;
+    if (!will_set_message(s->will, row->will_message)) {
+        will_free(s->will);
+        s->will = NULL;
+    }
+}
+
+static void on_session(void *context, const struct store_session *row)
+{
+    struct restoring *r = context;
+    struct gateway *g = r->gateway;
+    const struct config_client *settings;
+    struct peer *one =
+        find(r, row->client_id) ? NULL : peers_add(g->peers, row->client_id, &g->common, r->now);
+    if (!one)
+        return;
+    struct session *s = peer_session(one);
+    r->sessions++;
+    gateway_time_peer(g, one);
+    peer_kept(one)->restoring = true;
+    s->clean = row->clean;
+    s->keep_alive_s = row->keep_alive_s;
+    s->sleep_s = row->sleep_s;
+    s->last_message_id = row->last_message_id;
+    s->topics.last_id = row->last_topic_id;
+    s->access = adopted_access(g->adopted, (const char *)s->client_id.at, &settings);
+    restore_will(s, row);
+    session_restore(s, (enum session_state)row->state, row->since, r->now);
+    if (session_is_connected(s))
+        restore_address(g, one, row);
+    if (settings->mode == MODE_AGGREGATE)
+        s->upstream = aggregate_upstream(g->aggregate);
+    else if (session_is_connected(s))
+        r->left_out += !gateway_own(g, one);
+}
+
+/* ---- what is the session's --------------------------------------------------------------------------------------- */
+
+static struct peer *find_restoring(const struct restoring *r, struct span client_id)
+{
+    struct peer *one = find(r, client_id);
+    return one && peer_kept(one)->restoring ? one : NULL;
+}
+
+static void on_topic(void *context, const struct store_topic *row)
+{
+    struct restoring *r = context;
+    struct peer *one = find_restoring(r, row->client_id);
+    if (one)
+        r->left_out += !registry_restore(&peer_session(one)->topics, row->topic_id, row->name,
+                                         (enum topic_standing)row->standing);
+}
+
+static void on_subscription(void *context, const struct store_subscription *row)
+{
+    struct restoring *r = context;
+    struct peer *one = find_restoring(r, row->client_id);
+    struct session *s = one ? peer_session(one) : NULL;
+    struct subscription *sub = s ? subscriptions_add(&s->subscriptions, row->filter) : NULL;
+    if (!sub)
+        return;
+    sub->qos = row->qos;
+    sub->standing = SUBSCRIPTION_GRANTED;
+    sub->topic_id_type = row->topic_id_type;
+    sub->topic_id = row->topic_id;
+    if (s->upstream == aggregate_upstream(r->gateway->aggregate))
+        r->left_out += !aggregate_restore(r->gateway->aggregate, s, row->filter, row->qos);
+}
+
+static void on_message(void *context, enum store_way way, const struct store_message *row)
+{
+    struct restoring *r = context;
+    const struct mqtt_packet p = { .type = MQTT_PUBLISH,
+                                   .qos = row->qos,
+                                   .retain = row->retain,
+                                   .topic = row->topic,
+                                   .payload = row->payload };
+    struct peer *one = find(r, row->client_id);
+    struct queued *q = one ? queued_new(&p, row->since) : NULL;
+    if (!q) {
+        log_warn("state: a message for client %s is without its session, dropped",
+                 log_text(row->client_id));
+        store_drop_message(r->gateway->store, way, row->row);
+        return;
+    }
+    r->messages++;
+    q->row = row->row;
+    q->up = way == STORE_UPLINK;
+    q->phase = row->phase;
+    q->message_id = row->message_id;
+    session_restore_message(peer_session(one), q);
+}
+
+static void on_exchange(void *context, const struct store_exchange *row)
+{
+    struct peer *one = find_restoring(context, row->client_id);
+    const struct exchange e = { .phase = row->phase,
+                                .qos = 2,
+                                .message_id = row->message_id,
+                                .topic_id = row->topic_id,
+                                .digest = row->digest,
+                                .since = row->since };
+    if (one)
+        session_restore_exchange(peer_session(one), row->place, &e);
+}
+
+static void on_arrival(void *context, const struct store_arrival *row)
+{
+    struct restoring *r = context;
+    struct gateway *g = r->gateway;
+    struct upstream *u = aggregate_upstream(g->aggregate);
+    if (row->link.len > 0) {
+        struct peer *one = find_restoring(r, row->link);
+        if (!one || (!peer_session(one)->upstream && !gateway_own(g, one)))
+            return;
+        u = peer_session(one)->upstream;
+    }
+    if (u->mqtt.state == MQTT_CLIENT_OFFLINE)
+        r->left_out += !arrivals_restore(&u->mqtt.arrivals, row->packet_id);
+}
+
+/* ---- and on it goes ---------------------------------------------------------------------------------------------- */
+
+/* A gateway that was killed said no DISCONNECT, so the broker has published the wills that it knew. */
+static bool broker_said_will(const struct gateway *g, struct peer *one)
+{
+    const struct session *s = peer_session(one);
+    return *peer_link(one) && s->will && !store_stopped_well(g->store);
+}
+
+static void go_on(struct gateway *g, struct peer *one, msec now)
+{
+    struct session *s = peer_session(one);
+    if (peer_kept(one)->restoring) {
+        s->will_out = broker_said_will(g, one);
+        gateway_kept_already(g, one);
+        peer_kept(one)->restoring = false;
+    }
+    if (!s->upstream && s->uplink.count > 0 && !gateway_own(g, one))
+        return;
+    session_resume(s, now);
+    if (*peer_link(one) && !link_is_open(*peer_link(one)))
+        link_queue(*peer_link(one), now);
+    gateway_drain_soon(g, one);
+    gateway_arm_peer(one, now);
+}
+
+static void restore(struct gateway *g)
+{
+    struct restoring r = { .gateway = g, .now = clock_now() };
+    const struct store_reader reader = { .context = &r,
+                                         .session = on_session,
+                                         .topic = on_topic,
+                                         .subscription = on_subscription,
+                                         .message = on_message,
+                                         .exchange = on_exchange,
+                                         .arrival = on_arrival };
+    if (!store_load(g->store, &reader))
+        return; /* it is logged, and the file begins anew */
+    for (struct peer *one = NULL; (one = peers_next(g->peers, one));)
+        go_on(g, one, r.now);
+    if (r.left_out > 0)
+        log_warn("state: %zu rows of the file could not be used: too little memory?", r.left_out);
+    if (r.sessions > 0)
+        log_info("state: %zu clients and %zu messages of an earlier run, in %u ms", r.sessions,
+                 r.messages, (unsigned)(clock_now() - r.now));
+}
+
+/* ---- what the store tells ---------------------------------------------------------------------------------------- */
+
+static void on_safe(void *context)
+{
+    struct gateway *g = context;
+    gateway_release(g, clock_now());
+    gateway_drain_safe(g);
+}
+
+static void on_health(void *context, bool well)
+{
+    struct gateway *g = context;
+    g->keeping.on = well;
+    if (!well)
+        gateway_release_plain(g, clock_now());
+}
+
+static void on_opened(void *context)
+{
+    restore(context);
+}
+
+static void on_rewrite(void *context)
+{
+    gateway_keep_all(context);
+}
+
+bool gateway_open_store(struct gateway *g)
+{
+    const struct store_events events = {
+        .context = g, .safe = on_safe, .health = on_health, .opened = on_opened, .rewrite = on_rewrite
+    };
+    const char *path = g->boot->gateway.state;
+    if (path[0] == '\0') {
+        log_info("state: nothing outlives a restart, gateway.state is empty");
+        return true;
+    }
+    g->store = store_new(g->loop, path, &events);
+    if (!g->store)
+        return false;
+    g->keeping.on = store_well(g->store);
+    if (!g->keeping.on)
+        return true;
+    if (store_had_before(g->store))
+        g->slate = SLATE_CLEAN;
+    restore(g);
+    return true;
+}
