@@ -60,6 +60,8 @@ struct config_radio {
     const char *interface;            /* "" = that of the listen address */
     bool forwarders, assign_client_id;
     uint8_t forwarder_depth; /* forwarders behind one another, SN-FWD-5 */
+    const char *const *forwarders_from; /* NULL = any; else `forwarders_from_count` hosts as the driver writes them */
+    size_t forwarders_from_count;
     uint16_t max_message; /* octets of one frame, either way; SN-FRM-9, SN-FRM-11. 0 = what the radio reports */
     enum config_gwinfo gwinfo; /* how SEARCHGW is answered */
     uint32_t clients;          /* sessions here at most, SN-CONN-13; 0 = no limit of its own */

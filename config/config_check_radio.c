@@ -6,6 +6,7 @@
  * port exists is not asked: an adapter may be plugged in later, and the driver waits for it. */
 #include "config/config_internal.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 
 enum { RADIOS_MAX = 255, IP_MESSAGE_MAX = 1400 };
@@ -130,20 +131,60 @@ static void fill_in(struct settings *s, const struct object *o, struct config_ra
         radio->port = "";
 }
 
-static void check_forwarders(struct settings *s, const struct object *o,
-                             const struct config_radio *radio)
+/* Both are written with colons, so the driver decides: "192.0.2.7", or "00:13:a2:00:41:52:3c:9f". */
+static bool read_host(const struct config_radio *radio, const char *text, char canonical[64])
 {
-    if (!radio->forwarders && radio->forwarder_depth > 1 && !config_refused(o, "radios[].forwarders"))
-        config_complain(s, o, "radios[].forwarder_depth",
-                        "is for forwarders, and this radio accepts none: set forwarders: true");
+    enum { EUI64_TEXT_LEN = 23 };
+    size_t len = strlen(text);
+    if (speaks_ip(radio))
+        return config_value_literal(text, canonical) != 0;
+    for (size_t i = 0; i < len && len == EUI64_TEXT_LEN; i++) {
+        if (i % 3 == 2 ? text[i] != ':' : !isxdigit((unsigned char)text[i]))
+            return false;
+        canonical[i] = (char)tolower((unsigned char)text[i]);
+    }
+    canonical[EUI64_TEXT_LEN] = '\0';
+    return len == EUI64_TEXT_LEN;
+}
+
+/* As the driver writes them, so that one who forwards is found among them by comparing texts. */
+static void check_forwarders_from(struct settings *s, const struct object *o,
+                                  struct config_radio *radio)
+{
+    const char **hosts = config_arena_take(&s->memory, radio->forwarders_from_count * sizeof *hosts);
+    for (size_t i = 0; i < radio->forwarders_from_count; i++) {
+        char canonical[64], problem[200];
+        snprintf(problem, sizeof problem, "names \"%.80s\", which is no address such as \"%s\"",
+                 radio->forwarders_from[i],
+                 speaks_ip(radio) ? "192.0.2.7" : "00:13:a2:00:41:52:3c:9f");
+        if (read_host(radio, radio->forwarders_from[i], canonical))
+            hosts[i] = config_arena_text(&s->memory, span_text(canonical));
+        else
+            config_complain(s, o, "radios[].forwarders_from", problem);
+    }
+    radio->forwarders_from = hosts;
+}
+
+static void check_forwarders(struct settings *s, const struct object *o, struct config_radio *radio)
+{
+    static const char none[] = "is for forwarders, and this radio accepts none: set forwarders: true";
+    bool given = radio->forwarders_from_count > 0 && !config_refused(o, "radios[].forwarders_from");
+    bool accepts = radio->forwarders || config_refused(o, "radios[].forwarders");
+    if (!accepts && radio->forwarder_depth > 1)
+        config_complain(s, o, "radios[].forwarder_depth", none);
+    if (!accepts && given)
+        config_complain(s, o, "radios[].forwarders_from", none);
+    else if (given &&
+             config_option_applies(config_option_find("radios[].forwarders_from"), radio->driver))
+        check_forwarders_from(s, o, radio);
 }
 
 static void check_radio(struct settings *s, const struct object *o, struct config_radio *radio)
 {
     fill_in(s, o, radio);
-    check_forwarders(s, o, radio);
     if (config_refused(o, "radios[].driver"))
         return;
+    check_forwarders(s, o, radio);
     check_kind(s, o, radio);
     if (speaks_ip(radio)) {
         check_group(s, o, radio);

@@ -39,6 +39,7 @@ static bool values_differ(const struct option *o, const void *a, const void *b)
     case OPTION_GROUP:
         return texts_differ(e->host, f->host) || e->port != f->port;
     case OPTION_FILTERS:
+    case OPTION_LIST:
         return filters_differ(o, a, b);
     default:
         return texts_differ(*(const char *const *)(const void *)x,

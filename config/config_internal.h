@@ -78,6 +78,7 @@ enum option_type {
     OPTION_BIND,     /* the same kept as text, "" = off */
     OPTION_GROUP,    /* struct config_endpoint: group address with or without a port */
     OPTION_FILTERS,  /* list of topic filters: pointer, and the count at `count_at` */
+    OPTION_LIST,     /* list of texts, likewise */
     OPTION_TOPICS,   /* the table of predefined topic ids */
 };
 

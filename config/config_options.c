@@ -20,6 +20,7 @@
 #define ZIGBEE (1u << DRIVER_XBEE | 1u << DRIVER_ZNP | 1u << DRIVER_EZSP | 1u << DRIVER_DECONZ)
 #define FOR_ZIGBEE .drivers = ZIGBEE
 #define FOR_PORT .drivers = (ZIGBEE | 1u << DRIVER_SERIAL)
+#define FOR_MANY .drivers = (1u << DRIVER_UDP | 1u << DRIVER_DTLS | ZIGBEE)
 #define FOR_LINE .drivers = 1u << DRIVER_SERIAL
 #define FOR_XBEE .drivers = 1u << DRIVER_XBEE
 #define MS(n) UINT64_C(n)
@@ -110,6 +111,10 @@ static const struct option table[] = {
       .preset = "16", .help = "of these for one node" },
     { "radios[].forwarders", OPTION_FLAG, RADIO(forwarders), .preset = "false",
       .help = "accept encapsulated frames (0xFE) here" },
+    { "radios[].forwarders_from", OPTION_LIST, RADIO(forwarders_from), FOR_MANY,
+      .count_at = offsetof(struct config_radio, forwarders_from_count), .absent = "any",
+      .example = "[]",
+      .help = "only from these: [\"192.0.2.7\"] whatever the port, or ZigBee nodes as the log shows them" },
     { "radios[].forwarder_depth", OPTION_COUNT, RADIO(forwarder_depth), RANGE(1, 8), .preset = "1",
       .help = "forwarders that may stand behind one another; what is nested deeper is dropped" },
     { "radios[].assign_client_id", OPTION_FLAG, RADIO(assign_client_id), .preset = "false",

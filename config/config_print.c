@@ -134,6 +134,7 @@ static void write_value(const struct option *o, const uint8_t *fields, FILE *out
         write_endpoint(endpoint, o->type == OPTION_LISTEN || endpoint->port > 0, out);
         break;
     case OPTION_FILTERS:
+    case OPTION_LIST:
         write_filters(o, fields, out);
         break;
     default:
@@ -166,11 +167,11 @@ static void print_option(const struct settings *s, const struct object *o,
     finish_line(start, value, config_place(s, o, option->path), out);
 }
 
-/* Of what was left out and has no default there is nothing to write: lists of filters, and what the radio decides. */
+/* Of what was left out and has no default there is nothing to write: lists, and what the radio decides. */
 static bool has_value(const struct object *o, const struct option *option)
 {
     const uint8_t *field = (const uint8_t *)o->fields + option->at;
-    if (option->type == OPTION_FILTERS)
+    if (option->type == OPTION_FILTERS || option->type == OPTION_LIST)
         return *(const void *const *)(const void *)field != NULL;
     if (option->type == OPTION_COUNT || option->type == OPTION_HEX)
         return fetch(option, field) >= option->min;

@@ -160,44 +160,47 @@ static void read_topics(struct reading *r, const yaml_node_t *node)
 
 /* ---- options --------------------------------------------------------------------------------------------------- */
 
-static bool read_filter(struct reading *r, const struct option *option, const yaml_node_t *n,
-                        const char **filter)
+static bool read_listed(struct reading *r, const struct option *option, const yaml_node_t *n,
+                        const char **text)
 {
+    bool filter = option->type == OPTION_FILTERS;
     if (n->type != YAML_SCALAR_NODE) {
-        config_mistake(&r->s->mistakes, place_of(r, n), "%s: a topic filter is needed here",
-                       option->path);
+        config_mistake(&r->s->mistakes, place_of(r, n), "%s: a %s is needed here", option->path,
+                       filter ? "topic filter" : "text");
         return false;
     }
     if (!usable_text(r, n))
         return false;
-    *filter = config_arena_text(&r->s->memory, span_of_node(n));
-    if (!topic_filter_valid(span_of_node(n))) {
+    *text = config_arena_text(&r->s->memory, span_of_node(n));
+    if (filter && !topic_filter_valid(span_of_node(n))) {
         config_mistake(
             &r->s->mistakes, place_of(r, n),
             "%s: \"%.80s\" is not a topic filter: '+' must fill a whole level, '#' the last one",
-            option->path, *filter);
+            option->path, *text);
         return false;
     }
     return true;
 }
 
-static bool read_filters(struct reading *r, void *fields, const struct option *option,
-                         const yaml_node_t *node)
+static bool read_texts(struct reading *r, void *fields, const struct option *option,
+                       const yaml_node_t *node)
 {
     if (node->type != YAML_SEQUENCE_NODE) {
-        config_mistake(&r->s->mistakes, place_of(r, node),
-                       "%s needs a list of topic filters, as in [\"greenhouse/#\"]", option->path);
+        bool filters = option->type == OPTION_FILTERS;
+        config_mistake(&r->s->mistakes, place_of(r, node), "%s needs a list%s, as in [\"%s\"]",
+                       option->path, filters ? " of topic filters" : "",
+                       filters ? "greenhouse/#" : "192.0.2.7");
         return false;
     }
     if (!enter(r, node))
         return false;
     const yaml_node_item_t *first = node->data.sequence.items.start,
                            *end = node->data.sequence.items.top;
-    const char **filters = config_arena_take(&r->s->memory, (size_t)(end - first) * sizeof *filters);
+    const char **texts = config_arena_take(&r->s->memory, (size_t)(end - first) * sizeof *texts);
     bool good = true;
     for (const yaml_node_item_t *i = first; i < end; i++)
-        good &= read_filter(r, option, node_at(r, *i), &filters[i - first]);
-    *(const char *const **)(void *)((uint8_t *)fields + option->at) = filters;
+        good &= read_listed(r, option, node_at(r, *i), &texts[i - first]);
+    *(const char *const **)(void *)((uint8_t *)fields + option->at) = texts;
     *(size_t *)(void *)((uint8_t *)fields + option->count_at) = (size_t)(end - first);
     return good;
 }
@@ -268,8 +271,8 @@ static void read_option(struct reading *r, struct object *o, const struct option
     bool good = true;
     if (option->type == OPTION_TOPICS)
         read_topics(r, node);
-    else if (option->type == OPTION_FILTERS)
-        good = read_filters(r, o->fields, option, node);
+    else if (option->type == OPTION_FILTERS || option->type == OPTION_LIST)
+        good = read_texts(r, o->fields, option, node);
     else
         good = read_scalar(r, o->fields, option, node);
     *origin = (struct origin){ where.line, where.column, !good };

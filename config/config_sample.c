@@ -12,7 +12,7 @@ enum { HELP_COLUMN = 42, SAMPLE_WIDTH = 120 };
 static bool is_bare(enum option_type type)
 {
     return type == OPTION_COUNT || type == OPTION_HEX || type == OPTION_FLAG ||
-           type == OPTION_CHOICE || type == OPTION_FILTERS;
+           type == OPTION_CHOICE || type == OPTION_FILTERS || type == OPTION_LIST;
 }
 
 /* What stands behind the key: the default, or an example where the default is nothing. */

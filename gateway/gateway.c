@@ -84,7 +84,7 @@ static bool peel(struct gateway *g, const struct address *from, struct address *
                  struct span *frame)
 {
     const struct config_radio *settings = g->stations[from->radio].radio->settings;
-    enum drop why = settings->forwarders ? DROPS : DROP_FORWARDER_REFUSED;
+    enum drop why = gateway_may_forward(g, from) ? DROPS : DROP_FORWARDER_REFUSED;
     for (unsigned depth = 0; why == DROPS && encapsulation_is(*frame); depth++)
         why = depth < settings->forwarder_depth ? peel_one(whole, frame) : DROP_NESTED;
     if (why != DROPS)

@@ -162,6 +162,8 @@ void gateway_hear_other(struct gateway *g, const struct address *from,
 void gateway_log_others(const struct gateway *g, msec now);
 
 /* ---- gateway_radios.c ---- */
+/* Does the radio accept forwarders, and this one among them (SN-FWD-2)? */
+bool gateway_may_forward(const struct gateway *g, const struct address *from);
 MUST_CHECK bool gateway_open_radios(struct gateway *g);
 void gateway_close_radios(struct gateway *g);
 void gateway_arm_station(struct station *st, msec now); /* its next ADVERTISE */

@@ -55,6 +55,33 @@ static void on_radio_sent(void *context, const struct address *to, enum radio_se
     gateway_settle(g, aggregate_upstream(g->aggregate), now);
 }
 
+/* The address as the settings write it: without its port. */
+static const char *host_text(const struct radio_driver *d, const struct address *a,
+                             char text[ADDRESS_TEXT])
+{
+    d->text(a, text, ADDRESS_TEXT);
+    if (!d->host_len)
+        return text;
+    char *end = strrchr(text, text[0] == '[' ? ']' : ':');
+    if (end)
+        *end = '\0';
+    return text[0] == '[' ? text + 1 : text;
+}
+
+bool gateway_may_forward(const struct gateway *g, const struct address *from)
+{
+    const struct radio *r = g->stations[from->radio].radio;
+    const struct config_radio *settings = r->settings;
+    char text[ADDRESS_TEXT];
+    if (!settings->forwarders || !settings->forwarders_from)
+        return settings->forwarders;
+    const char *host = host_text(r->driver, from, text);
+    for (size_t i = 0; i < settings->forwarders_from_count; i++)
+        if (strcmp(settings->forwarders_from[i], host) == 0)
+            return true;
+    return false;
+}
+
 uint16_t gateway_reach(const struct gateway *g, const struct address *to)
 {
     enum { FORWARDER_HEADER = 3 };

@@ -178,8 +178,47 @@ static void a_setting_that_does_nothing_with_its_driver_is_a_mistake(void **stat
         { "forwarder_depth: 2",
           "g.yaml:1:28: radios[].forwarder_depth is for forwarders, and this radio accepts none: "
           "set forwarders: true\n" },
+        { "forwarders_from: [192.0.2.7]",
+          "g.yaml:1:28: radios[].forwarders_from is for forwarders, and this radio accepts none: "
+          "set forwarders: true\n" },
+        { "driver: serial, port: /dev/x, forwarders: true, forwarders_from: []",
+          "g.yaml:1:76: radios[].forwarders_from would do nothing with driver serial, it is for "
+          "udp | xbee | znp | ezsp | deconz\n" },
     };
     ALL_ARE_REFUSED(rows);
+}
+
+static void a_forwarder_that_is_no_address_is_a_mistake(void **state)
+{
+    (void)state;
+    static const struct wrong rows[] = {
+        { "forwarders: true, forwarders_from: 192.0.2.7",
+          "g.yaml:1:46: radios[].forwarders_from needs a list, as in [\"192.0.2.7\"]\n" },
+        { "forwarders: true, forwarders_from: [[a]]",
+          "g.yaml:1:47: radios[].forwarders_from: a text is needed here\n" },
+        { "forwarders: true, forwarders_from: [here]",
+          "g.yaml:1:46: radios[].forwarders_from names \"here\", which is no address such as \"192.0.2.7\"\n" },
+        { "driver: xbee, port: auto, forwarders: true, forwarders_from: [\"00:13:a2:00:41:52:3c:9f:00\"]",
+          "g.yaml:1:72: radios[].forwarders_from names \"00:13:a2:00:41:52:3c:9f:00\", which is no address such as "
+          "\"00:13:a2:00:41:52:3c:9f\"\n" },
+        { "driver: xbee, port: auto, forwarders: true, forwarders_from: [\"00:13:a2:00:41:52:3c-9f\"]",
+          "g.yaml:1:72: radios[].forwarders_from names \"00:13:a2:00:41:52:3c-9f\", which is no address such as "
+          "\"00:13:a2:00:41:52:3c:9f\"\n" },
+    };
+    ALL_ARE_REFUSED(rows);
+}
+
+static void forwarders_are_kept_as_their_driver_writes_them(void **state)
+{
+    (void)state;
+    struct config *c = is_accepted(
+        "radios:\n  - {forwarders: true, forwarders_from: [\"2001:DB8:0::7\", 192.0.2.7]}\n"
+        "  - {driver: znp, port: auto, forwarders: true, forwarders_from: [\"00:13:A2:00:41:52:3C:9F\"]}\n");
+    assert_int_equal(c->radios[0].forwarders_from_count, 2);
+    assert_string_equal(c->radios[0].forwarders_from[0], "2001:db8::7");
+    assert_string_equal(c->radios[0].forwarders_from[1], "192.0.2.7");
+    assert_string_equal(c->radios[1].forwarders_from[0], "00:13:a2:00:41:52:3c:9f");
+    config_free(c);
 }
 
 static void a_port_must_be_there_and_be_a_port(void **state)
@@ -251,15 +290,28 @@ static void two_radios_want_different_ports_and_names(void **state)
 static void a_change_of_any_key_is_a_change_of_the_radios(void **state)
 {
     (void)state;
-    const char *const keys[] = {
-        "name: n",         "baud: 9600",           "flow_control: rtscts",
-        "form: never",     "channel: 11",          "pan_id: 1",
-        "permit_join: 1s", "extended_pan_id: 0x1", "network_key_file: k",
-        "profile: 1",      "cluster: 1",           "endpoint: 1",
-        "queue: 99",       "any_endpoint: true",   "broadcast_pace: 2s",
-        "security: false", "queue_per_node: 9",    "forwarders: true",
-        "gwinfo: unicast", "max_message: 99",      "forwarders: true, forwarder_depth: 2"
-    };
+    const char *const keys[] = { "name: n",
+                                 "baud: 9600",
+                                 "flow_control: rtscts",
+                                 "form: never",
+                                 "channel: 11",
+                                 "pan_id: 1",
+                                 "permit_join: 1s",
+                                 "extended_pan_id: 0x1",
+                                 "network_key_file: k",
+                                 "profile: 1",
+                                 "cluster: 1",
+                                 "endpoint: 1",
+                                 "queue: 99",
+                                 "any_endpoint: true",
+                                 "broadcast_pace: 2s",
+                                 "security: false",
+                                 "queue_per_node: 9",
+                                 "forwarders: true",
+                                 "gwinfo: unicast",
+                                 "max_message: 99",
+                                 "forwarders: true, forwarder_depth: 2",
+                                 "forwarders: true, forwarders_from: []" };
     struct config *plain = is_accepted("radios: [{driver: xbee, port: /dev/a}]\n");
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         char yaml[120];
@@ -288,6 +340,8 @@ int main(void)
         cmocka_unit_test(a_number_that_is_none_or_too_large_is_refused),
         cmocka_unit_test(a_value_out_of_range_names_the_range),
         cmocka_unit_test(a_setting_that_does_nothing_with_its_driver_is_a_mistake),
+        cmocka_unit_test(a_forwarder_that_is_no_address_is_a_mistake),
+        cmocka_unit_test(forwarders_are_kept_as_their_driver_writes_them),
         cmocka_unit_test(a_port_must_be_there_and_be_a_port),
         cmocka_unit_test(a_network_address_has_neither_speed_nor_wires),
         cmocka_unit_test(numbers_must_fit_together),

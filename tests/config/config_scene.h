@@ -86,7 +86,7 @@ static const char everything[] =
     "radios:\n"
     "  - {name: lan, driver: udp, listen: \"0.0.0.0:1884\", multicast: \"239.192.0.50\", interface: eth0}\n"
     "  - {name: six, listen: \"[0:0::1]:0\", multicast: \"[ff05::50]:9\", forwarders: true, "
-    "forwarder_depth: 3, max_message: 60}\n"
+    "forwarders_from: [\"2001:db8::7\"], forwarder_depth: 3, max_message: 60}\n"
     "  - name: field\n"
     "    driver: xbee\n"
     "    port: /dev/serial/by-id/usb-FTDI_XBee-if00\n"

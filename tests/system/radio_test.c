@@ -231,6 +231,29 @@ static void without_permission_a_forwarder_is_not_heard(struct scene *s) /* SN-F
     node_hears_nothing(n);
 }
 
+static void only_the_forwarders_of_the_list_are_heard(struct scene *s) /* SN-FWD-2 */
+{
+    struct gateway *g = gateway_start_with_broker(
+        s, (struct settings){ .radios =
+                                  "  - {name: lan, driver: udp, listen: \"127.0.0.1:0\", "
+                                  "forwarders: true, forwarders_from: [\"127.0.0.1\"]}\n"
+                                  "  - {name: six, driver: udp, listen: \"[::1]:0\", "
+                                  "forwarders: true, forwarders_from: [\"0:0::1\"]}\n"
+                                  "  - {name: not, driver: udp, listen: \"127.0.0.1:0\", "
+                                  "forwarders: true, forwarders_from: [\"127.0.0.2\", \"::1\"]}" });
+    struct node *n = node_open_to(g, "127.0.0.1", gateway_radio_port(g, "lan"));
+    struct node *six = node_open_to(g, "::1", gateway_radio_port(g, "six"));
+    struct node *other = node_open_to(g, "127.0.0.1", gateway_radio_port(g, "not"));
+    n->behind = six->behind = "A1";
+    node_connects(n, "m1");
+    node_connects(six, "m2");
+    other->behind = "A1";
+    node_sends(other, (struct mqttsn_message){ .type = MQTTSN_PINGREQ });
+    node_hears_nothing(other);
+    other->behind = NULL; /* it may speak for itself */
+    node_connects(other, "m3");
+}
+
 /* Takes a free UDP port of 127.0.0.1, as another program would. */
 static int take_port(uint16_t *port)
 {
@@ -300,6 +323,7 @@ int main(void)
         SCENE_IN_BOTH(a_search_sent_to_the_gateway_is_answered_to_the_sender),
         SCENE_IN_BOTH(nodes_behind_one_forwarder_are_told_apart),
         SCENE(without_permission_a_forwarder_is_not_heard),
+        SCENE(only_the_forwarders_of_the_list_are_heard),
         SCENE(a_port_in_use_is_said_and_tried_again),
         SCENE_IN_BOTH(a_gateway_stops_at_once_and_says_goodbye),
         SCENE_IN_BOTH(sigint_stops_it_too),
