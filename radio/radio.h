@@ -13,8 +13,8 @@ struct event_base;
 enum { ADDRESS_MAX = 44 };
 
 /* Where a client is heard: radio, the driver's own address (opaque above the driver), and, when it stands behind
- * forwarders, a wireless node id for each, the nearest to us first. Bytes beyond the lengths are zero, so that addresses
- * compare with memcmp. */
+ * forwarders, a wireless node id for each, the nearest to us first. Bytes beyond the lengths are zero, so that
+ * addresses compare with memcmp. */
 struct address {
     uint8_t radio;    /* index in the settings */
     uint8_t len;      /* octets of the driver's address at the start of `bytes` */
