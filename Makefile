@@ -38,7 +38,7 @@ MAN_PAGES := $(wildcard gateway/*.[1-8] tools/*.[1-8])
 # ---- how ------------------------------------------------------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Werror \
             -Wno-missing-field-initializers
-PACKAGES := libevent libevent_openssl openssl yaml-0.1 jansson libserialport
+PACKAGES := libevent libevent_openssl openssl yaml-0.1 jansson libserialport sqlite3
 CFLAGS ?= -O2 -g
 # Asked once, and only when a recipe needs the answer.
 PKG_CFLAGS = $(eval PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
@@ -54,6 +54,7 @@ SHELL_LIB := $(BUILD)/libshell.a
 TOOL_LIB := $(BUILD)/libtool.a
 SYSTEM_LIB := $(BUILD)/libsystem.a
 STAGE_LIB := $(BUILD)/libstage.a
+DESK_LIB := $(BUILD)/libdesk.a
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_TESTS) $(SYSTEM_TESTS))
 REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZERS))
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
@@ -80,6 +81,7 @@ $(PURE_LIB): $(call objects,$(PURE))
 $(SHELL_LIB): $(call objects,$(SHELL_SRC))
 $(TOOL_LIB): $(call objects,$(TOOL_SRC))
 $(SYSTEM_LIB): $(call objects,$(filter-out $(SYSTEM_TESTS),$(wildcard tests/system/*.c)))
+$(DESK_LIB): $(call objects,$(filter-out $(UNIT_TESTS),$(wildcard tests/gateway/*.c)))
 $(STAGE_LIB): $(call objects,$(filter-out $(UNIT_TESTS),$(wildcard tests/gateway/core/*.c)))
 $(BUILD)/%.a: $(BUILD)/sources
 	@rm -f $@; ar rcs $@ $(filter %.o,$^)
@@ -99,6 +101,10 @@ $(BUILD)/%_test: $(BUILD)/obj/%_test.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
 	$(call say,link $@)
 	$(Q)$(LINK) $^ $(LIBS) $(TEST_LIBS)
 $(BUILD)/tests/system/%_test: $(BUILD)/obj/tests/system/%_test.o $(SYSTEM_LIB) $(STAGE_LIB) $(PURE_LIB)
+	@mkdir -p $(@D)
+	$(call say,link $@)
+	$(Q)$(LINK) $^ $(LIBS) $(TEST_LIBS)
+$(BUILD)/tests/gateway/%_test: $(BUILD)/obj/tests/gateway/%_test.o $(DESK_LIB) $(SHELL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(call say,link $@)
 	$(Q)$(LINK) $^ $(LIBS) $(TEST_LIBS)
@@ -127,7 +133,7 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(SHELL_LIB) $(TOOL_LIB) $(PUR
 	$(Q)$(LINK) -fsanitize=fuzzer $^ $(LIBS)
 
 # ---- what must be installed -----------------------------------------------------------------------------------------
-BUILD_DEPS := pkg-config libc6-dev libevent-dev libssl-dev libyaml-dev libjansson-dev libpcap-dev uthash-dev libserialport-dev \
+BUILD_DEPS := pkg-config libc6-dev libevent-dev libssl-dev libyaml-dev libjansson-dev libpcap-dev uthash-dev libserialport-dev libsqlite3-dev \
               $(if $(findstring clang,$(CC)),clang llvm libclang-rt-dev,gcc)
 DEMO_DEPS := mosquitto mosquitto-clients
 TEST_DEPS := $(DEMO_DEPS) libcmocka-dev libmosquitto-dev openssl tshark $(if $(VALGRIND),valgrind libc6-dbg)

@@ -1,0 +1,37 @@
+/* store_clock.c -- the time in the file.
+ *
+ * Ages must survive a restart, so what is written are times since 1970. But the wall clock of a small box is a poor
+ * witness: it begins in 1970 until somebody tells it the time, and is then set forward by decades, or back. So it is
+ * asked once, when the file is first opened, and believed only when it is plausible and not before what the file knows
+ * already. From then on the monotonic clock counts, and nothing that happens to the wall clock changes an age. */
+#include "gateway/store_inside.h"
+
+enum { STORE_SANE_YEAR_S = 1577836800, STORE_END_YEAR_S = 2147483647 }; /* 2020-01-01, 2038-01-19 */
+
+/* Beyond the end the year is no more credible than 1970. It is compared in milliseconds. */
+bool store_clock_sane(int64_t t)
+{
+    return t >= (int64_t)STORE_SANE_YEAR_S * 1000 && t / 8 < (int64_t)STORE_END_YEAR_S * 1000;
+}
+
+int64_t store_clock_start(struct store_clock *c, msec now, int64_t wall, int64_t last)
+{
+    const bool believed = last <= 0 || (store_clock_sane(wall) && wall >= last);
+    const int64_t start = believed ? wall : last;
+    c->ahead = start - (int64_t)now;
+    c->runs = true;
+    return start;
+}
+
+int64_t store_clock_out(const struct store_clock *c, msec t)
+{
+    return (int64_t)t + c->ahead;
+}
+
+msec store_clock_in(const struct store_clock *c, int64_t t, msec now)
+{
+    if (t <= c->ahead)
+        return 0;
+    const uint64_t at = (uint64_t)t - (uint64_t)c->ahead;
+    return at < now ? at : now;
+}
