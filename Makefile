@@ -52,6 +52,7 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PURE_LIB := $(BUILD)/libpure.a
 SHELL_LIB := $(BUILD)/libshell.a
 TOOL_LIB := $(BUILD)/libtool.a
+SESSIONS_LIB := $(BUILD)/libsessions.a
 SYSTEM_LIB := $(BUILD)/libsystem.a
 STAGE_LIB := $(BUILD)/libstage.a
 DESK_LIB := $(BUILD)/libdesk.a
@@ -80,6 +81,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags Makefile
 $(PURE_LIB): $(call objects,$(PURE))
 $(SHELL_LIB): $(call objects,$(SHELL_SRC))
 $(TOOL_LIB): $(call objects,$(TOOL_SRC))
+$(SESSIONS_LIB): $(call objects,$(wildcard tests/fuzz/sessions/*.c))
 $(SYSTEM_LIB): $(call objects,$(filter-out $(SYSTEM_TESTS),$(wildcard tests/system/*.c)))
 $(DESK_LIB): $(call objects,$(filter-out $(UNIT_TESTS),$(wildcard tests/gateway/*.c)))
 $(STAGE_LIB): $(call objects,$(filter-out $(UNIT_TESTS),$(wildcard tests/gateway/core/*.c)))
@@ -119,16 +121,21 @@ $(filter %/memory_test,$(TEST_PROGRAMS)): $(BUILD)/%: $(BUILD)/obj/%.o $(STAGE_L
 	@mkdir -p $(@D)
 	$(call say,link $@)
 	$(Q)$(LINK) $^ $(TEST_LIBS)
+$(BUILD)/tests/fuzz/%_test: $(BUILD)/obj/tests/fuzz/%_test.o $(SESSIONS_LIB) $(PURE_LIB)
+	@mkdir -p $(@D)
+	$(call say,link $@)
+	$(Q)$(LINK) $^ $(LIBS) $(TEST_LIBS)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(TOOL_LIB) $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(call say,link $@)
 	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm
 $(BUILD)/tests/bench/broker_stub: $(call objects,$(wildcard tests/bench/stub/*.c))
-$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
+$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(SESSIONS_LIB) $(SHELL_LIB) $(TOOL_LIB) \
+                   $(PURE_LIB)
 	@mkdir -p $(@D)
 	$(call say,link $@)
 	$(Q)$(LINK) $^ $(LIBS)
-$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(SESSIONS_LIB) $(SHELL_LIB) $(TOOL_LIB) $(PURE_LIB)
 	$(call say,link $@)
 	$(Q)$(LINK) -fsanitize=fuzzer $^ $(LIBS)
 
