@@ -25,7 +25,7 @@ uint32_t judge_hash(struct span s)
 
 uint16_t judge_tag(struct span payload)
 {
-    return payload.len >= 3 ? (uint16_t)(payload.at[1] << 8 | payload.at[2]) : UINT16_MAX;
+    return (uint16_t)(payload.len >= 3 ? payload.at[1] << 8 | payload.at[2] : UINT16_MAX);
 }
 
 /* ---- from the node ----------------------------------------------------------------------------------------------- */

@@ -118,8 +118,7 @@ static void step_subscribe(struct world *w, struct reader *in)
                                 .qos = how % 3,
                                 .message_id = 9 + how % 8,
                                 .tail = node_topic(how >> 2) };
-    struct line *l =
-        &w->lines[w->aggregated >> (c - w->clients) & 1U ? WORLD_SHARED : c - w->clients];
+    struct line *l = &w->lines[world_shares(w, c) ? WORLD_SHARED : c - w->clients];
     node_says(w, address_of(w, c, dice), &m, in, 0);
     if (how < UNANSWERED && l->made && l->due_count > 0)
         broker_answers(w, l, l->due_count - 1, 2);

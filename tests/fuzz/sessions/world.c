@@ -178,7 +178,7 @@ static bool begin_session(struct world *w, struct client *c)
     memset(c->owed, 0, sizeof c->owed);
     c->here = session_init(&c->session, span_text(c->name), &w->common, w->now);
     c->session.access = &w->access;
-    if (w->aggregated >> (c - w->clients) & 1U)
+    if (world_shares(w, c))
         c->session.upstream = w->lines[WORLD_SHARED].up;
     return c->here;
 }

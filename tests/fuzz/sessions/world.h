@@ -153,6 +153,12 @@ void world_limits(struct world *w, uint8_t kind); /* others from now on: a reloa
 
 /* ---- world.c ----------------------------------------------------------------------------------------------------- */
 
+/* Does the client use the connection that all aggregate clients share? */
+static inline bool world_shares(const struct world *w, const struct client *c)
+{
+    return (w->aggregated & 1U << (c - w->clients)) != 0;
+}
+
 /* A frame from an address, as it is. */
 void world_hears(struct world *w, int address, struct span frame);
 void world_client_lost(struct world *w, struct client *c); /* another one speaks from its address */
