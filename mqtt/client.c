@@ -101,7 +101,7 @@ void mqtt_client_release(struct mqtt_client *c, uint16_t packet_id, msec now)
         f->state = FLIGHT_PUBREC_REL;
     if (!f || f->state != FLIGHT_HELD)
         return;
-    f->state = FLIGHT_PUBCOMP;
+    f->state = c->state == MQTT_CLIENT_ONLINE ? FLIGHT_PUBCOMP : FLIGHT_RELEASED;
     put_ack(c, MQTT_PUBREL, packet_id, now);
 }
 
@@ -159,6 +159,8 @@ static void flight_again(struct mqtt_client *c, struct flight *f, bool known, ms
     enum { PUBLISH_DUP = 0x08 };
     if (f->state == FLIGHT_HELD && !known)
         f->state = FLIGHT_PUBREC;
+    if (f->state == FLIGHT_RELEASED)
+        f->state = known ? FLIGHT_PUBCOMP : FLIGHT_PUBREC_REL;
     if (f->state == FLIGHT_PUBCOMP) {
         put_ack(c, MQTT_PUBREL, f->packet_id, now);
     } else if (f->state != FLIGHT_HELD && f->state != FLIGHT_RESERVED) {

@@ -9,6 +9,7 @@ enum flight_state {
     FLIGHT_ANSWER,   /* waits for PUBACK, SUBACK or UNSUBACK */
     FLIGHT_PUBREC,   /* QoS 2, waits for PUBREC */
     FLIGHT_PUBREC_REL, /* QoS 2, sent again as new; its owner released it already, so PUBREL follows PUBREC at once */
+    FLIGHT_RELEASED, /* likewise after PUBREC, while the connection was away: PUBREL could not leave yet */
     FLIGHT_HELD,   /* PUBREC came; its owner did not release it yet */
     FLIGHT_PUBCOMP /* PUBREL is out */
 };
