@@ -7,7 +7,7 @@
 
 #include "tests/xorshift.h"
 
-#include <string.h>
+#include <stdlib.h>
 
 enum {
     LIFE_MS = 300,
@@ -44,6 +44,17 @@ static msec soon(struct kill_director *d, msec now, size_t most)
     return now + 1 + chance_below(&d->chance, most);
 }
 
+/* Whoever looks for a cause wants to read what the dead have said: KILL_LOG names a file for it. */
+static void keep_log(const struct process *p, const char *whose, unsigned life)
+{
+    const char *path = getenv("KILL_LOG");
+    FILE *f = path ? fopen(path, "a") : NULL;
+    if (!f)
+        return;
+    fprintf(f, "---- %s, life %u\n%s", whose, life, p->text ? p->text : "");
+    fclose(f);
+}
+
 /* ---- the gateway ------------------------------------------------------------------------------------------------- */
 
 static void gateway_dies(struct kill_director *d, msec now)
@@ -54,7 +65,7 @@ static void gateway_dies(struct kill_director *d, msec now)
     note(d, now,
          d->gateway == KILL_LIVES ? "the gateway is killed" : "the gateway is killed as it starts");
     d->left.gateway--;
-    d->killed.gateway++;
+    keep_log(&d->scene->gateway->process, "gateway", ++d->killed.gateway);
     d->brokers_turn = d->left.broker > 0;
     d->gateway = KILL_DEAD;
     d->gateway_due = now + chance_below(&d->chance, GATEWAY_AWAY_MS);
@@ -92,7 +103,7 @@ static void broker_dies(struct kill_director *d, msec now)
     broker_stops(d->scene->broker);
     note(d, now, "the broker is stopped");
     d->left.broker--;
-    d->killed.broker++;
+    keep_log(&d->scene->broker->process, "broker", ++d->killed.broker);
     d->brokers_turn = d->left.gateway == 0;
     d->broker = KILL_DEAD;
     d->broker_due = now + chance_below(&d->chance, BROKER_AWAY_MS);

@@ -123,9 +123,11 @@ static void start_programs(struct scene *s)
     char state[SCENE_PATH];
     const char *level = getenv("KILL_LEVEL");
     snprintf(state, sizeof state, "%s/state.db", s->folder);
-    broker_start(s, (struct broker_options){
-                        .persistence = true,
-                        .more = "max_queued_messages 0\nlog_type none\nlog_type information" });
+    broker_start(s,
+                 (struct broker_options){
+                     .persistence = true,
+                     .more = level ? "max_queued_messages 0"
+                                   : "max_queued_messages 0\nlog_type none\nlog_type information" });
     gateway_start_connected(
         s, (struct settings){ .state = state,
                               .level = level ? level : "info",

@@ -2,7 +2,8 @@
  *
  * Each test is one play of kill_play.c in one mode. `make test` plays the short form; `make torture` sets
  * TORTURE_KILLS, the kills of the gateway in all, and prints a sum as its last line. KILL_SEED, KILL_GATEWAY and
- * KILL_BROKER play one of them again as it was, KILL_TESTS (a pattern) chooses. */
+ * KILL_BROKER play one of them again as it was, KILL_TESTS (a pattern) chooses; KILL_LEVEL=debug makes gateway and
+ * broker talk, KILL_LOG names a file for what they said in the lives that are over. */
 #include "tests/system/kill_play.h"
 
 #include <inttypes.h>
