@@ -37,16 +37,21 @@ static struct scene_client *client_of(struct scene *s, const struct session *ses
     return NULL;
 }
 
+void scene_begin(struct scene *s, struct scene_client *c)
+{
+    assert_true(session_init(&c->session, TEXT(c->name), &s->common, s->now));
+    c->here = true;
+    c->session.access = &s->access;
+    c->session.max_message = s->max_message;
+    c->session.upstream = s->shared ? aggregate_upstream(s->shared) : NULL;
+}
+
 static struct scene_client *new_client(struct scene *s, const char *who)
 {
     assert_true(s->client_count < SCENE_CLIENTS);
     struct scene_client *c = &s->clients[s->client_count++];
     snprintf(c->name, sizeof c->name, "%s", who);
-    assert_true(session_init(&c->session, TEXT(who), &s->common, s->now));
-    c->here = true;
-    c->session.access = &s->access;
-    c->session.max_message = s->max_message;
-    c->session.upstream = s->shared ? aggregate_upstream(s->shared) : NULL;
+    scene_begin(s, c);
     return c;
 }
 
@@ -82,25 +87,32 @@ void scene_dial(struct scene *s, struct scene_client *c)
         upstream_open(&c->own, &connect, s->now);
 }
 
+void scene_own(struct scene *s, struct scene_client *c)
+{
+    upstream_init(&c->own, &transparent_strategy);
+    mqtt_client_init(&c->own.mqtt, 0, s->limits.connect_timeout);
+    c->own.session = &c->session;
+    c->own.prefix = s->prefix;
+    c->own.lacks = s->lacks;
+    c->own.flight_limit = s->limits.uplink_bytes;
+    c->own.keeping = s->common.keeping;
+    c->session.upstream = &c->own;
+    c->dialled = true;
+}
+
 static void own_connect(struct scene *s, struct scene_client *c, const struct mqtt_packet *p)
 {
-    if (!c->dialled) {
-        upstream_init(&c->own, &transparent_strategy);
-        mqtt_client_init(&c->own.mqtt, 0, s->limits.connect_timeout);
-        c->own.session = &c->session;
-        c->own.prefix = s->prefix;
-        c->own.lacks = s->lacks;
-        c->own.flight_limit = s->limits.uplink_bytes;
-        c->session.upstream = &c->own;
-        c->dialled = true;
-    }
+    if (!c->dialled)
+        scene_own(s, c);
     hang_up(s, c);
+    if (s->store && p->connect.clean)
+        scene_drop_arrivals(s, (size_t)(c - s->clients));
     c->own.strategy->request(&c->own, &c->session, p, s->now);
     s->link = (size_t)(c - s->clients);
     scene_dial(s, c);
 }
 
-static void request_upstream(struct scene *s, struct scene_client *c, const struct mqtt_packet *p)
+void scene_request(struct scene *s, struct scene_client *c, const struct mqtt_packet *p)
 {
     if (p->type == MQTT_CONNECT && !s->shared) {
         own_connect(s, c, p);
@@ -115,7 +127,7 @@ static void request_upstream(struct scene *s, struct scene_client *c, const stru
 
 /* ---- what a decision asks for ------------------------------------------------------------------------------------ */
 
-static void deliver(struct scene *s, const struct scene_client *c, const struct mqttsn_message *m)
+void scene_deliver(struct scene *s, const struct scene_client *c, const struct mqttsn_message *m)
 {
     uint8_t bytes[70000];
     struct writer w = writer_of(bytes, sizeof bytes);
@@ -134,6 +146,7 @@ void scene_drop(struct scene *s, enum drop why, size_t times)
 
 static void forget(struct scene *s, struct scene_client *c)
 {
+    scene_keep_nothing(s, c);
     if (c->session.upstream)
         upstream_leave(c->session.upstream, &c->session, s->now);
     session_clear(&c->session);
@@ -141,17 +154,20 @@ static void forget(struct scene *s, struct scene_client *c)
     c->closing = true;
 }
 
-static void perform(struct scene *s, struct scene_client *c)
+void scene_perform(struct scene *s, struct scene_client *c)
 {
     bool over = false;
+    uint64_t ticket = scene_keep(s, c);
     for (size_t i = 0; i < s->actions.count; i++) {
         const struct action *a = &s->actions.list[i];
-        if (a->kind == ACTION_SEND) {
-            deliver(s, c, &a->send);
+        if (a->kind == ACTION_SEND && ticket > 0) {
+            scene_hold_send(s, c, &a->send, ticket);
+        } else if (a->kind == ACTION_SEND) {
+            scene_deliver(s, c, &a->send);
             c->session.unsent += c->session.radio_reports;
         }
-        if (a->kind == ACTION_UPSTREAM)
-            request_upstream(s, c, &a->upstream);
+        if (a->kind == ACTION_UPSTREAM && !scene_hold_ack(s, c, &a->upstream, ticket))
+            scene_request(s, c, &a->upstream);
         if (a->kind == ACTION_DROP)
             scene_drop(s, a->drop.why, 1);
         if (a->kind == ACTION_DROP && a->drop.octets > 0)
@@ -163,9 +179,10 @@ static void perform(struct scene *s, struct scene_client *c)
 }
 
 /* What the broker connection has for sessions, until nothing is left; each may ask for more. */
-static void settle(struct scene *s, struct upstream *u)
+static void settle(struct scene *s, struct upstream *u, size_t client)
 {
     struct hits *h = &u->hits;
+    scene_forget_arrivals(s, u, client);
     while (h->next < h->count) {
         struct hit hit = h->list[h->next++];
         if (!hit.session)
@@ -173,7 +190,7 @@ static void settle(struct scene *s, struct upstream *u)
         struct scene_client *c = client_of(s, hit.session);
         s->actions.count = 0;
         session_broker(hit.session, &hit.packet, s->now, &s->actions);
-        perform(s, c);
+        scene_perform(s, c);
     }
     h->count = h->next = 0;
     scene_drop(s, DROP_NO_RECEIVER, u->no_receiver);
@@ -187,20 +204,27 @@ static void settle_own(struct scene *s, struct scene_client *c)
 {
     if (!c->dialled)
         return;
-    settle(s, &c->own);
+    settle(s, &c->own, (size_t)(c - s->clients));
     scene_drain(s, &c->own, c->name);
     if (c->closing && (c->own.mqtt.flights.count == 0 || c->own.mqtt.state != MQTT_CLIENT_ONLINE))
         hang_up(s, c);
 }
 
-void scene_settle(struct scene *s)
+static void settle_all(struct scene *s)
 {
     if (s->shared) {
-        settle(s, aggregate_upstream(s->shared));
+        settle(s, aggregate_upstream(s->shared), SCENE_CLIENTS);
         scene_drain(s, aggregate_upstream(s->shared), "gateway");
     }
     for (size_t i = 0; i < s->client_count; i++)
         settle_own(s, &s->clients[i]);
+}
+
+void scene_settle(struct scene *s)
+{
+    settle_all(s);
+    while (s->store && !s->store->waits && scene_commit(s))
+        settle_all(s);
 }
 
 /* ---- input ------------------------------------------------------------------------------------------------------- */
@@ -222,7 +246,7 @@ void client_sends(struct scene *s, const char *who, struct mqttsn_message m)
         c = new_client(s, who);
     s->actions.count = 0;
     session_receive(&c->session, &heard, s->now, &s->actions);
-    perform(s, c);
+    scene_perform(s, c);
     scene_settle(s);
     free(frame);
 }
@@ -241,7 +265,7 @@ static void connection_refused(struct scene *s, uint8_t code)
         return;
     s->actions.count = 0;
     session_broker(&c->session, &P(CONNACK, .code = code), s->now, &s->actions);
-    perform(s, c);
+    scene_perform(s, c);
 }
 
 void broker_sends(struct scene *s, struct mqtt_packet p)
@@ -263,6 +287,8 @@ void broker_sends(struct scene *s, struct mqtt_packet p)
     assert_true(upstream_hear(broker_link(s), &heard, s->now, &refused));
     if (refused != 0)
         connection_refused(s, refused);
+    if (s->store && p.type == MQTT_CONNACK && !p.session_present)
+        scene_drop_arrivals(s, s->shared ? SCENE_CLIENTS : s->link);
     scene_settle(s);
     free(frame);
 }
@@ -273,7 +299,7 @@ void client_is_replaced(struct scene *s, const char *who)
     assert_non_null(c);
     s->actions.count = 0;
     session_lose(&c->session, s->now, &s->actions);
-    perform(s, c);
+    scene_perform(s, c);
     scene_settle(s);
 }
 
@@ -283,7 +309,7 @@ void radio_sent(struct scene *s, const char *who)
     assert_non_null(c);
     s->actions.count = 0;
     session_sent(&c->session, s->now, &s->actions);
-    perform(s, c);
+    scene_perform(s, c);
     scene_settle(s);
 }
 
@@ -305,7 +331,7 @@ void scene_tick(struct scene *s, struct scene_client *c)
 {
     s->actions.count = 0;
     session_tick(&c->session, s->now, &s->actions);
-    perform(s, c);
+    scene_perform(s, c);
     scene_settle(s);
 }
 

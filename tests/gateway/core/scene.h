@@ -47,7 +47,8 @@ struct scene {
     struct limits limits;
     struct access access;
     struct common common;
-    struct aggregate *shared; /* NULL: transparent */
+    struct aggregate *shared;  /* NULL: transparent */
+    struct scene_store *store; /* NULL: nothing outlives the gateway (scene_store.h) */
     struct span prefix;
     struct upstream_lacks lacks; /* of connections dialled from now on; broker_lacks sets it for all */
     msec now;

@@ -99,14 +99,21 @@ int open_transparent(void **state)
     return 0;
 }
 
-int open_aggregate(void **state)
+void scene_share(struct scene *s)
 {
-    struct scene *s = new_scene();
-    *state = s;
     s->shared = aggregate_new(7);
     struct upstream *u = aggregate_upstream(s->shared);
     mqtt_client_init(&u->mqtt, 0, s->limits.connect_timeout);
     u->flight_limit = s->limits.uplink_bytes;
+    u->keeping = s->common.keeping;
+}
+
+int open_aggregate(void **state)
+{
+    struct scene *s = new_scene();
+    *state = s;
+    scene_share(s);
+    struct upstream *u = aggregate_upstream(s->shared);
     mqtt_client_open(&u->mqtt, &(struct mqtt_connect){ .client_id = TEXT("gateway") }, s->now);
     scene_settle(s);
     broker_receives(s, P(CONNECT, .connect = { .client_id = TEXT("gateway") }));
@@ -132,7 +139,7 @@ static bool all_was_named(const struct scene *s)
 int close_scene(void **state)
 {
     struct scene *s = *state;
-    bool complete = all_was_named(s);
+    bool complete = all_was_named(s) && scene_rows_are_owned(s);
     for (size_t i = 0; i < s->client_count; i++) {
         struct scene_client *c = &s->clients[i];
         if (c->here && c->session.upstream)
@@ -147,6 +154,7 @@ int close_scene(void **state)
     said_clear(&s->to_clients);
     said_clear(&s->to_broker);
     free(s->actions.list);
+    free(s->store);
     free(s);
     return complete ? 0 : -1;
 }

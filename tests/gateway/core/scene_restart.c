@@ -1,0 +1,225 @@
+/* scene_restart.c -- the store on the stage: a kill, what is on disk then, and the gateway that goes on with it.
+ *
+ * Everything in memory is freed as it stands; what the next run begins with is copied out of the last commit
+ * (gateway/gateway_restore.c). A test may let time pass in between by setting scene.now. */
+#include "tests/gateway/core/scene_inside.h"
+
+#include <stdlib.h>
+
+/* ---- what a test asks -------------------------------------------------------------------------------------------- */
+
+static size_t client_place(struct scene *s, const char *who)
+{
+    for (size_t i = s->client_count; i-- > 0;)
+        if (strcmp(s->clients[i].name, who) == 0)
+            return i;
+    fail_msg("%s was never here", who);
+    return 0;
+}
+
+static void waiting(struct scene *s, const char *who, bool up, size_t messages)
+{
+    const struct stored *d = &s->store->open;
+    size_t place = client_place(s, who), count = 0;
+    for (size_t i = 0; i < d->message_count; i++)
+        count += d->messages[i].client == place && d->messages[i].up == up;
+    assert_int_equal(count, messages);
+}
+
+void waiting_for_the_broker(struct scene *s, const char *who, size_t messages)
+{
+    waiting(s, who, true, messages);
+}
+
+void waiting_for_the_client(struct scene *s, const char *who, size_t messages)
+{
+    waiting(s, who, false, messages);
+}
+
+const struct stored_message *the_row(struct scene *s, const char *who)
+{
+    const struct stored *d = &s->store->open;
+    assert_int_equal(d->message_count, 1);
+    assert_int_equal(d->messages[0].client, client_place(s, who));
+    return &d->messages[0];
+}
+
+bool a_drain_turn(struct scene *s, const char *who)
+{
+    struct scene_client *c = scene_find(s, who);
+    assert_non_null(c);
+    s->actions.count = 0;
+    bool more = session_drain(&c->session, s->store->safe, s->now, &s->actions);
+    scene_perform(s, c);
+    scene_settle(s);
+    return more;
+}
+
+/* ---- at the end of a scene --------------------------------------------------------------------------------------- */
+
+/* At QoS 1 a message is only there or not. */
+static bool owns(const struct queued *q, const struct stored_message *row)
+{
+    bool behind = row->qos == 2 && (q->phase != row->phase || q->message_id != row->message_id);
+    return q->row == row->row && q->up == row->up && !behind;
+}
+
+static bool is_owned(const struct session *s, const struct stored_message *row)
+{
+    const struct queued *q;
+    const struct sleepq *list = row->up ? &s->uplink : &s->queue;
+    STAILQ_FOREACH(q, &list->list, next)
+        if (owns(q, row))
+            return true;
+    return !row->up && s->delivery.message && owns(s->delivery.message, row);
+}
+
+bool scene_rows_are_owned(const struct scene *s)
+{
+    for (size_t i = 0; s->store && i < s->store->open.message_count; i++) {
+        const struct stored_message *row = &s->store->open.messages[i];
+        const struct scene_client *c = &s->clients[row->client];
+        if (c->here && is_owned(&c->session, row))
+            continue;
+        print_error("row %u of %s stays on disk for nobody\n", (unsigned)row->row, c->name);
+        return false;
+    }
+    return true;
+}
+
+/* ---- the end of a run -------------------------------------------------------------------------------------------- */
+
+void the_gateway_is_killed(struct scene *s)
+{
+    for (size_t i = 0; i < s->client_count; i++) {
+        struct scene_client *c = &s->clients[i];
+        if (c->here && c->session.upstream)
+            upstream_leave(c->session.upstream, &c->session, s->now);
+        if (c->here)
+            session_clear(&c->session);
+        if (c->dialled)
+            upstream_clear(&c->own);
+        c->here = c->dialled = c->closing = false;
+    }
+    bool shared = s->shared != NULL;
+    aggregate_free(s->shared);
+    s->shared = NULL;
+    s->store->open = s->store->on_disk;
+    s->store->first_held = s->store->held_count = 0;
+    s->store->keeping = (struct keeping){ .on = true };
+    if (shared)
+        scene_share(s);
+}
+
+/* ---- the next one ------------------------------------------------------------------------------------------------ */
+
+static struct span text_of(const struct stored_text *t)
+{
+    return span_of(t->bytes, t->len);
+}
+
+static void restore_will(struct session *s, const struct stored_session *row)
+{
+    const struct mqttsn_message topic = { .type = MQTTSN_WILLTOPIC,
+                                          .qos = row->will_qos,
+                                          .retain = row->will_retain,
+                                          .tail = text_of(&row->will_topic) };
+    if (!row->has_will)
+        return;
+    assert_true(will_set_topic(&s->will, &topic));
+    assert_true(will_set_message(s->will, text_of(&row->will_message)));
+}
+
+static void restore_subscription(struct scene *s, struct session *session,
+                                 const struct stored_subscription *row)
+{
+    struct subscription *sub = subscriptions_add(&session->subscriptions, text_of(&row->filter));
+    assert_non_null(sub);
+    sub->qos = row->qos;
+    sub->standing = SUBSCRIPTION_GRANTED;
+    sub->topic_id_type = row->topic_id_type;
+    sub->topic_id = row->topic_id;
+    if (s->shared)
+        assert_true(aggregate_restore(s->shared, session, sub->filter, row->qos));
+}
+
+static void restore_session(struct scene *s, struct scene_client *c, const struct stored_session *row)
+{
+    struct session *session = &c->session;
+    scene_begin(s, c);
+    session->clean = row->clean;
+    session->keep_alive_s = row->keep_alive_s;
+    session->sleep_s = row->sleep_s;
+    session->last_message_id = row->last_message_id;
+    session->topics.last_id = row->last_topic_id;
+    restore_will(session, row);
+    session_restore(session, (enum session_state)row->state, row->since, s->now);
+    if (!s->shared && session_is_connected(session))
+        scene_own(s, c);
+    for (size_t i = 0; i < row->topic_count; i++)
+        assert_true(registry_restore(&session->topics, row->topics[i].id,
+                                     text_of(&row->topics[i].name),
+                                     (enum topic_standing)row->topics[i].standing));
+    for (size_t i = 0; i < row->subscription_count; i++)
+        restore_subscription(s, session, &row->subscriptions[i]);
+    for (size_t i = 0; i < EXCHANGES; i++) {
+        struct exchange e = row->exchanges[i];
+        e.packet_id = 0;
+        if (row->places >> i & 1U)
+            session_restore_exchange(session, i, &e);
+    }
+}
+
+static void restore_message(struct scene *s, const struct stored_message *row)
+{
+    const struct mqtt_packet p = { .type = MQTT_PUBLISH,
+                                   .qos = row->qos,
+                                   .retain = row->retain,
+                                   .topic = text_of(&row->topic),
+                                   .payload = text_of(&row->payload) };
+    struct scene_client *c = &s->clients[row->client];
+    struct queued *q = queued_new(&p, row->since);
+    assert_non_null(q);
+    assert_true(c->here);
+    q->row = row->row;
+    q->up = row->up;
+    q->phase = row->phase;
+    q->message_id = row->message_id;
+    session_restore_message(&c->session, q);
+}
+
+static void restore_arrival(struct scene *s, const struct stored_arrival *row)
+{
+    struct scene_client *c = row->client < SCENE_CLIENTS ? &s->clients[row->client] : NULL;
+    if (c && !c->here)
+        return;
+    if (c && !c->dialled)
+        scene_own(s, c);
+    struct upstream *u = c ? &c->own : aggregate_upstream(s->shared);
+    assert_true(arrivals_restore(&u->mqtt.arrivals, row->packet_id));
+}
+
+/* A gateway that was killed said no DISCONNECT, so the broker has published the wills that it knew. */
+static void go_on(struct scene *s, struct scene_client *c)
+{
+    c->session.will_out = c->dialled && c->session.will;
+    c->session.changed = c->session.wiped = false;
+    if (!c->session.upstream && c->session.uplink.count > 0)
+        scene_own(s, c);
+    session_resume(&c->session, s->now);
+}
+
+void the_gateway_starts(struct scene *s)
+{
+    const struct stored *d = &s->store->open;
+    for (size_t i = 0; i < s->client_count; i++)
+        if (d->sessions[i].here)
+            restore_session(s, &s->clients[i], &d->sessions[i]);
+    for (size_t i = 0; i < d->message_count; i++)
+        restore_message(s, &d->messages[i]);
+    for (size_t i = 0; i < d->arrival_count; i++)
+        restore_arrival(s, &d->arrivals[i]);
+    for (size_t i = 0; i < s->client_count; i++)
+        if (s->clients[i].here)
+            go_on(s, &s->clients[i]);
+}

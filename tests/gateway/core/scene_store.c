@@ -1,0 +1,377 @@
+/* scene_store.c -- the store on the stage: rows, commits, and what waits for them.
+ *
+ * The shell's part in keeping a promise is small: rows are written where the core set a mark, and the answers of the
+ * same decision wait for the commit (gateway/gateway_keep.c, gateway_hold.c). Here it is with two copies of one struct
+ * for a disk. Killing and starting again are in scene_restart.c. */
+#include "tests/gateway/core/scene_store.h"
+#include "tests/gateway/core/scene_inside.h"
+
+#include <stdlib.h>
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static void give_store(struct scene *s)
+{
+    s->store = calloc(1, sizeof *s->store);
+    s->store->keeping.on = true;
+    s->store->ticket = 1;
+    s->common.keeping = &s->store->keeping;
+    s->limits.uplink_ttl = (msec)7 * 86400 * SECOND;
+    s->limits.uplink_memory = 1 << 20;
+    s->limits.uplink_qos0 = UPLINK_QOS0_MEMORY;
+    if (s->shared)
+        aggregate_upstream(s->shared)->keeping = s->common.keeping;
+}
+
+int open_transparent_kept(void **state)
+{
+    int failed = open_transparent(state);
+    give_store(*state);
+    return failed;
+}
+
+int open_aggregate_kept(void **state)
+{
+    int failed = open_aggregate(state);
+    give_store(*state);
+    return failed;
+}
+
+/* ---- rows -------------------------------------------------------------------------------------------------------- */
+
+void stored_copy(struct stored_text *to, struct span from)
+{
+    assert_true(from.len <= sizeof to->bytes);
+    if (from.len > 0)
+        memcpy(to->bytes, from.at, from.len);
+    to->len = from.len;
+}
+
+static struct stored_message *find_row(struct stored *d, uint64_t row)
+{
+    for (size_t i = 0; i < d->message_count; i++)
+        if (d->messages[i].row == row)
+            return &d->messages[i];
+    fail_msg("a row that is not there");
+    return NULL;
+}
+
+static void put_message(struct scene *s, size_t client, struct queued *q)
+{
+    struct stored *d = &s->store->open;
+    q->ticket = s->store->ticket;
+    if (q->row == 0) {
+        assert_true(d->message_count < STORE_ROWS);
+        struct stored_message *new = &d->messages[d->message_count++];
+        q->row = ++s->store->last_row;
+        *new = (struct stored_message){ .row = q->row,
+                                        .client = client,
+                                        .up = q->up,
+                                        .qos = q->qos,
+                                        .retain = q->retain,
+                                        .since = q->since };
+        stored_copy(&new->topic, queued_topic(q));
+        stored_copy(&new->payload, queued_payload(q));
+    }
+    struct stored_message *one = find_row(d, q->row);
+    one->phase = q->phase;
+    one->message_id = q->message_id;
+}
+
+static void drop_row(struct stored *d, uint64_t row)
+{
+    struct stored_message *one = find_row(d, row), *end = d->messages + d->message_count--;
+    memmove(one, one + 1, (size_t)(end - one - 1) * sizeof *one);
+}
+
+static bool keep_messages(struct scene *s, size_t client)
+{
+    bool news = false;
+    for (size_t i = 0; i < s->actions.count; i++)
+        if (s->actions.list[i].kind == ACTION_KEEP) {
+            put_message(s, client, s->actions.list[i].keep);
+            news = true;
+        }
+    return news;
+}
+
+static void forget_spent(struct scene *s, struct session *session)
+{
+    struct queued *q;
+    STAILQ_FOREACH(q, &session->spent, next) {
+        if (q->row != 0)
+            drop_row(&s->store->open, q->row);
+        q->row = 0;
+    }
+}
+
+/* ---- the session's ----------------------------------------------------------------------------------------------- */
+
+static uint8_t lasting_state(const struct session *s)
+{
+    if (s->state == SESSION_ACTIVE || s->state == SESSION_LOST)
+        return (uint8_t)s->state;
+    bool sleeps = s->state == SESSION_ASLEEP || s->state == SESSION_AWAKE || s->connect.from_sleep;
+    return sleeps ? SESSION_ASLEEP : SESSION_DISCONNECTED;
+}
+
+static bool keep_session(struct session *s, struct stored_session *row)
+{
+    if (!s->changed)
+        return false;
+    s->changed = false;
+    row->here = true;
+    row->state = lasting_state(s);
+    row->clean = s->clean;
+    row->keep_alive_s = s->keep_alive_s;
+    row->sleep_s = s->sleep_s;
+    row->last_message_id = s->last_message_id;
+    row->last_topic_id = s->topics.last_id;
+    row->since = s->entered_at;
+    row->has_will = s->will != NULL;
+    if (s->will) {
+        row->will_qos = s->will->qos;
+        row->will_retain = s->will->retain;
+        stored_copy(&row->will_topic, s->will->topic);
+        stored_copy(&row->will_message, s->will->message);
+    }
+    return true;
+}
+
+static void put_topic(struct stored_session *row, struct topic *t)
+{
+    size_t i = 0;
+    while (i < row->topic_count && row->topics[i].id != t->id)
+        i++;
+    assert_true(i < STORE_FEW);
+    row->topic_count += i == row->topic_count;
+    row->topics[i].id = t->id;
+    row->topics[i].standing = t->standing;
+    stored_copy(&row->topics[i].name, t->name);
+    t->unsaved = false;
+}
+
+static bool keep_topics(struct session *s, struct stored_session *row)
+{
+    bool news = s->topics.changed;
+    for (size_t i = 0; news && i < s->topics.normal.count; i++)
+        if (s->topics.normal.list[i].unsaved)
+            put_topic(row, &s->topics.normal.list[i]);
+    s->topics.changed = false;
+    return news;
+}
+
+static void put_subscription(struct stored_session *row, struct subscription *sub)
+{
+    size_t i = 0;
+    struct stored_subscription *list = row->subscriptions;
+    while (i < row->subscription_count &&
+           !span_equal(span_of(list[i].filter.bytes, list[i].filter.len), sub->filter))
+        i++;
+    assert_true(i < STORE_FEW);
+    row->subscription_count += i == row->subscription_count;
+    list[i].qos = sub->qos;
+    list[i].topic_id_type = sub->topic_id_type;
+    list[i].topic_id = sub->topic_id;
+    stored_copy(&list[i].filter, sub->filter);
+    sub->unsaved = false;
+}
+
+static bool keep_subscriptions(struct session *s, struct stored_session *row)
+{
+    struct subscriptions *subs = &s->subscriptions;
+    bool news = subs->changed, all = subs->removed;
+    if (news && all)
+        row->subscription_count = 0;
+    for (size_t i = 0; news && i < subs->count; i++)
+        if (subs->list[i].unsaved || (all && subs->list[i].standing != SUBSCRIPTION_ASKED))
+            put_subscription(row, &subs->list[i]);
+    subs->changed = subs->removed = false;
+    return news;
+}
+
+static void keep_exchanges(struct session *s, struct stored_session *row)
+{
+    for (size_t i = 0; i < EXCHANGES; i++) {
+        const struct exchange *e = &s->inflight.list[i];
+        uint8_t bit = (uint8_t)(1U << i);
+        bool ours = e->qos == 2 && e->packet_id == 0 &&
+                    (e->phase == EXCHANGE_PUBREL || e->phase == EXCHANGE_ANSWERED);
+        if (!(s->inflight.changed & bit))
+            continue;
+        row->places = (uint8_t)(ours ? row->places | bit : row->places & ~bit);
+        s->inflight.kept = (uint8_t)(ours ? s->inflight.kept | bit : s->inflight.kept & ~bit);
+        row->exchanges[i] = *e;
+    }
+    s->inflight.changed = 0;
+}
+
+static void keep_arrivals(struct scene *s, const struct scene_client *c, size_t client)
+{
+    struct upstream *u = c->session.upstream;
+    struct stored *d = &s->store->open;
+    for (struct arrival *a; u && (a = arrivals_keep_next(&u->mqtt.arrivals));) {
+        assert_true(d->arrival_count < STORE_FEW);
+        d->arrivals[d->arrival_count++] =
+            (struct stored_arrival){ s->shared ? SCENE_CLIENTS : client, a->packet_id };
+    }
+}
+
+/* ---- a decision -------------------------------------------------------------------------------------------------- */
+
+static uint64_t held_ticket(const struct scene_store *store, size_t client)
+{
+    for (size_t i = store->held_count; i-- > store->first_held;)
+        if (store->held[i].client == client)
+            return store->held[i].ticket;
+    return 0;
+}
+
+uint64_t scene_keep(struct scene *s, struct scene_client *c)
+{
+    size_t client = (size_t)(c - s->clients);
+    if (!s->store)
+        return 0;
+    struct stored_session *row = &s->store->open.sessions[client];
+    if (c->session.wiped)
+        row->topic_count = row->subscription_count = 0;
+    c->session.wiped = false;
+    bool messages = keep_messages(s, client);
+    bool news = keep_session(&c->session, row);
+    news = keep_topics(&c->session, row) || news;
+    news = keep_subscriptions(&c->session, row) || news;
+    keep_exchanges(&c->session, row);
+    if (messages)
+        keep_arrivals(s, c, client);
+    forget_spent(s, &c->session);
+    return messages || (news && s->store->keeping.on) ? s->store->ticket
+                                                      : held_ticket(s->store, client);
+}
+
+/* ---- what waits for the commit ----------------------------------------------------------------------------------- */
+
+static struct held *hold(struct scene *s, enum held_kind kind, size_t client, uint64_t ticket)
+{
+    struct scene_store *store = s->store;
+    assert_true(store->held_count < SCENE_LOG);
+    struct held *h = &store->held[store->held_count++];
+    *h = (struct held){ .kind = kind, .client = client, .ticket = ticket };
+    return h;
+}
+
+void scene_hold_send(struct scene *s, const struct scene_client *c, const struct mqttsn_message *m,
+                     uint64_t ticket)
+{
+    struct held *h = hold(s, HELD_SEND, (size_t)(c - s->clients), ticket);
+    assert_true(m->tail.len <= sizeof h->tail);
+    if (m->tail.len > 0)
+        memcpy(h->tail, m->tail.at, m->tail.len);
+    h->message = *m;
+    h->message.tail = span_of(h->tail, m->tail.len);
+}
+
+bool scene_hold_ack(struct scene *s, const struct scene_client *c, const struct mqtt_packet *p,
+                    uint64_t ticket)
+{
+    bool promise = p->type == MQTT_PUBACK || p->type == MQTT_PUBREC || p->type == MQTT_PUBREL ||
+                   p->type == MQTT_PUBCOMP;
+    if (ticket == 0 || !promise || p->code != 0)
+        return false;
+    hold(s, HELD_ACK, (size_t)(c - s->clients), ticket)->ack = *p;
+    return true;
+}
+
+/* Whose QoS 2 message of the broker is released: its packet id goes, and then PUBCOMP. */
+void scene_forget_arrivals(struct scene *s, struct upstream *u, size_t client)
+{
+    if (!s->store)
+        return;
+    struct stored *d = &s->store->open;
+    for (struct arrival *a; (a = arrivals_forget_next(&u->mqtt.arrivals));) {
+        size_t i = 0;
+        while (i < d->arrival_count &&
+               (d->arrivals[i].packet_id != a->packet_id || d->arrivals[i].client != client))
+            i++;
+        assert_true(i < d->arrival_count);
+        d->arrivals[i] = d->arrivals[--d->arrival_count];
+        hold(s, HELD_COMPLETION, client, s->store->ticket)->ack.receipt = a->receipt;
+    }
+}
+
+/* The broker forgot what it had sent. */
+void scene_drop_arrivals(struct scene *s, size_t client)
+{
+    struct stored *d = &s->store->open;
+    for (size_t i = d->arrival_count; i-- > 0;)
+        if (d->arrivals[i].client == client)
+            d->arrivals[i] = d->arrivals[--d->arrival_count];
+}
+
+static void let_go(struct scene *s, const struct held *h)
+{
+    struct scene_client *c = h->client < SCENE_CLIENTS ? &s->clients[h->client] : NULL;
+    if (h->kind == HELD_COMPLETION)
+        mqtt_client_complete(c ? &c->own.mqtt : &aggregate_upstream(s->shared)->mqtt,
+                             h->ack.receipt, s->now);
+    else if (h->kind == HELD_ACK && c->here)
+        scene_request(s, c, &h->ack);
+    else if (h->kind == HELD_SEND)
+        scene_deliver(s, c, &h->message);
+}
+
+/* The session is over, and with it all that was kept for it: so nothing is promised any more, and the broker may have
+ * its acknowledgements. */
+void scene_keep_nothing(struct scene *s, const struct scene_client *c)
+{
+    size_t client = (size_t)(c - s->clients);
+    if (!s->store)
+        return;
+    struct stored *d = &s->store->open;
+    d->sessions[client] = (struct stored_session){ 0 };
+    for (size_t i = d->message_count; i-- > 0;)
+        if (d->messages[i].client == client && !d->messages[i].up)
+            drop_row(d, d->messages[i].row);
+    for (size_t i = s->store->first_held; i < s->store->held_count; i++) {
+        struct held h = s->store->held[i];
+        if (h.client != client || h.kind == HELD_SEND)
+            continue;
+        s->store->held[i].kind = HELD_NOTHING;
+        let_go(s, &h);
+    }
+}
+
+bool scene_commit(struct scene *s)
+{
+    struct scene_store *store = s->store;
+    size_t first = store->first_held;
+    store->on_disk = store->open;
+    store->safe = store->ticket++;
+    while (store->first_held < store->held_count &&
+           store->held[store->first_held].ticket <= store->safe)
+        let_go(s, &store->held[store->first_held++]);
+    return store->first_held > first;
+}
+
+void the_store_waits(struct scene *s)
+{
+    s->store->waits = true;
+}
+
+void the_store_commits(struct scene *s)
+{
+    (void)scene_commit(s);
+    scene_settle(s);
+}
+
+void the_store_fails(struct scene *s)
+{
+    s->store->keeping.on = false;
+    s->store->waits = true;
+}
+
+void the_store_is_well(struct scene *s)
+{
+    s->store->keeping.on = true;
+    s->store->waits = false;
+    the_store_commits(s);
+}
