@@ -171,27 +171,30 @@ static bool publish_repeated(struct session *s, const struct mqttsn_message *m, 
     return true;
 }
 
-/* The broker went away before it answered: what it did not acknowledge goes on disk instead. */
-static void take_back(struct session *s, const struct mqttsn_message *m, uint32_t digest, msec now)
+/* The broker went away before it answered: what it did not acknowledge goes on disk instead. True: it has to. */
+static bool take_back(struct session *s, const struct mqttsn_message *m, uint32_t digest, msec now)
 {
     struct exchange *e = inflight_publish(&s->inflight, m->message_id);
     bool repeated = e && e->phase == EXCHANGE_PUBACK && (m->dup || e->digest == digest);
     if (!repeated || !session_keeps(s) || upstream_online(s->upstream))
-        return;
+        return false;
     mqtt_client_cancel(&s->upstream->mqtt, e->packet_id);
     inflight_step(&s->inflight, e, EXCHANGE_FREE, now);
+    return true;
 }
 
 static void publish_acknowledged(struct session *s, const struct mqttsn_message *m,
                                  struct span topic, msec now, struct actions *out)
 {
     uint32_t digest = inflight_digest(m);
-    take_back(s, m, digest, now);
-    if (publish_repeated(s, m, digest, now, out))
+    bool sent = take_back(s, m, digest, now);
+    if (!sent && publish_repeated(s, m, digest, now, out))
         return;
     if (uplink_wants(s, m->qos)) {
+        struct mqttsn_message mine = *m;
+        mine.dup = m->dup || sent;
         if (s->inflight.publishing >= s->common->limits->inflight_in ||
-            !uplink_take(s, m, topic, now, out))
+            !uplink_take(s, &mine, topic, now, out))
             refuse(s, m, DROP_CONGESTION, now, out);
         return;
     }
