@@ -74,8 +74,8 @@ static bool close_broker(void *thing, bool failed)
     if (b->process.pid)
         kill(b->process.pid, SIGCONT);
     process_end(&b->process, SIGTERM);
-    if (failed && b->process.text)
-        print_error("---- log of the broker:\n%s", b->process.text);
+    if (failed)
+        process_prints(&b->process, "broker");
     process_forget(&b->process);
     return true;
 }

@@ -83,8 +83,9 @@ static bool close_gateway(void *thing, bool failed)
     struct gateway *g = thing;
     int status = g->stopped ? 0 : process_end(&g->process, SIGTERM);
     if (failed || status != 0)
-        print_error("---- log of the gateway (exit status %d, -1: it had to be killed):\n%s\n",
-                    status, or_else(g->process.text, ""));
+        process_prints(&g->process, "gateway");
+    if (status != 0)
+        print_error("the gateway's exit status is %d; -1: it had to be killed\n", status);
     process_forget(&g->process);
     return status == 0;
 }

@@ -165,6 +165,11 @@ void process_mark(struct process *p)
     p->mark = p->len;
 }
 
+void process_prints(const struct process *p, const char *name)
+{
+    fprintf(stderr, "---- log of the %s:\n%s\n", name, p->text ? p->text : "");
+}
+
 int process_end(struct process *p, int signal)
 {
     if (p->pid <= 0)

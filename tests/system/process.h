@@ -49,6 +49,9 @@ size_t process_count(struct process *p, const char *text);
 /* From here on process_says and process_count look only at what comes later. */
 void process_mark(struct process *p);
 
+/* Its log to standard error, whole: print_error of cmocka stops after a thousand characters. */
+void process_prints(const struct process *p, const char *name);
+
 /* Sends `signal` (0: none), waits for the end and frees everything but the text of the log. Returns the exit status,
  * 128 + the signal that ended it, or -1 when it did not end in time and had to be killed. */
 int process_end(struct process *p, int signal);
