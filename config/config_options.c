@@ -238,7 +238,8 @@ static const struct option table[] = {
       .help = "QoS 0 messages while the broker is away: dropped, kept in memory, or the latest of each client and "
               "topic; without gateway.state all are dropped" },
     { "limits.uplink_queue.memory", OPTION_SIZE, ROOT(limits.uplink_queue.memory),
-      RANGE(KIB(1), GIB(64)), .preset = "1MiB", .help = "for QoS 0 messages that wait for the broker" },
+      RANGE(KIB(1), GIB(64)), .preset = "1MiB",
+      .help = "for QoS 0 messages that wait for the broker" },
     { "limits.uplink_queue.rate", OPTION_COUNT, ROOT(limits.uplink_queue.rate), RANGE(1, 1000000),
       .preset = "1000", .help = "messages per second that leave the queue when the broker is back" },
     { "limits.retry.interval", OPTION_DURATION, ROOT(limits.retry.interval_ms),
