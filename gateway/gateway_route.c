@@ -142,7 +142,7 @@ static bool is_hollow(const struct session *s)
 {
     bool away = s->state == SESSION_DISCONNECTED || s->state == SESSION_LOST;
     bool nothing = s->subscriptions.count == 0 && s->topics.normal.count == 0 &&
-                   s->queue.count == 0 && s->inflight.open == 0;
+                   s->queue.count == 0 && s->uplink.count == 0 && s->inflight.open == 0;
     return away && nothing && !s->delivery.message && !s->will;
 }
 
