@@ -42,9 +42,9 @@ int open_aggregate_kept(void **state)
 void stored_copy(struct stored_text *to, struct span from)
 {
     assert_true(from.len <= sizeof to->bytes);
+    *to = (struct stored_text){ .len = from.len };
     if (from.len > 0)
         memcpy(to->bytes, from.at, from.len);
-    to->len = from.len;
 }
 
 static struct stored_message *find_row(struct stored *d, uint64_t row)
@@ -115,26 +115,34 @@ static uint8_t lasting_state(const struct session *s)
     return sleeps ? SESSION_ASLEEP : SESSION_DISCONNECTED;
 }
 
-static bool keep_session(struct session *s, struct stored_session *row)
+static void take_session(const struct session *s, struct stored_session *row)
 {
-    if (!s->changed)
-        return false;
-    s->changed = false;
     row->here = true;
     row->state = lasting_state(s);
     row->clean = s->clean;
     row->keep_alive_s = s->keep_alive_s;
     row->sleep_s = s->sleep_s;
-    row->last_message_id = s->last_message_id;
-    row->last_topic_id = s->topics.last_id;
-    row->since = s->entered_at;
     row->has_will = s->will != NULL;
-    if (s->will) {
-        row->will_qos = s->will->qos;
-        row->will_retain = s->will->retain;
-        stored_copy(&row->will_topic, s->will->topic);
-        stored_copy(&row->will_message, s->will->message);
-    }
+    row->will_qos = s->will ? s->will->qos : 0;
+    row->will_retain = s->will && s->will->retain;
+    stored_copy(&row->will_topic, s->will ? s->will->topic : (struct span){ 0 });
+    stored_copy(&row->will_message, s->will ? s->will->message : (struct span){ 0 });
+}
+
+/* Numbers and times go on all the time: they are written with the rest. */
+static bool keep_session(struct session *session, struct stored_session *row)
+{
+    struct stored_session new = *row;
+    if (!session->changed)
+        return false;
+    session->changed = false;
+    take_session(session, &new);
+    if (memcmp(&new, row, sizeof new) == 0)
+        return false;
+    new.last_message_id = session->last_message_id;
+    new.last_topic_id = session->topics.last_id;
+    new.since = session->entered_at;
+    *row = new;
     return true;
 }
 
