@@ -60,7 +60,7 @@ static const char *failure_remedy(const struct link *l)
     if (bufferevent_socket_get_dns_error(l->bev) != 0)
         return "check the host name in broker.url, and the name servers";
     if (l->state == LINK_UP)
-        return "clients stay and QoS 1 and 2 messages are refused until it is back; if it goes on: does "
+        return "clients stay, and what cannot be kept until it is back is refused; if it goes on: does "
                "another client use this client id (gateway.name), does the broker refuse something? see its log";
     if (certificate_failed(l))
         return "check broker.ca_file (who signed it) and broker.server_name (whose it is)";
