@@ -80,12 +80,17 @@ static void tell_health(struct store *s)
 
 /* ---- too much ---- */
 
-void store_forget(struct store *s)
+static void forget(struct store *s)
 {
     s->forgetting = true;
     buffer_consume(&s->open, s->open.len, STORE_BATCH_KEPT);
+}
+
+void store_forget(struct store *s)
+{
+    forget(s);
     log_warn(
-        "state: %s: too much waits to be written, so everything will be written anew when it can be",
+        "state: %s: too much waits to be written; as soon as it can be, everything is written anew",
         s->path);
     event_active(s->bell_event, EV_READ, 0);
 }
@@ -143,8 +148,7 @@ static void greet(struct store *s)
 static void begin_anew(struct store *s)
 {
     s->handed = s->safe;
-    if (!s->forgetting)
-        store_forget(s);
+    forget(s);
 }
 
 static void heed(evutil_socket_t fd, short what, void *context)

@@ -24,7 +24,8 @@ struct store_events {
     void (*safe)(void *context);
     /* store_well changed. It is logged already. */
     void (*health)(void *context, bool well);
-    /* A file that could not be opened at start is there now: read it with store_load. Before the next batch is written. */
+    /* A file that could not be opened at start is there now: read it with store_load. Before the next batch is
+     * written. */
     void (*opened)(void *context);
     /* Too much was put while nothing could be written, or the file is a new one because the old was damaged or taken
      * away: the open batch begins with an empty file, put everything there is into it. It is committed by itself. What
@@ -113,9 +114,9 @@ bool store_had_before(const struct store *s);
 bool store_stopped_well(const struct store *s);
 
 /* Every row of the file, sessions first, each kind in the order of its key. The file must be open (store_well, or the
- * event `opened`) and no batch under way; the callbacks may put but not commit. Rows that make no sense are left out, with
- * one line in the log. False: it could not be read to the end; what could be read is good. The file is set aside as
- * corrupt, and as soon as there is a new one `rewrite` asks for everything. */
+ * event `opened`) and no batch under way; the callbacks may put but not commit. Rows that make no sense are left out,
+ * with one line in the log. False: it could not be read to the end; what could be read is good. The file is set aside
+ * as corrupt, and as soon as there is a new one `rewrite` asks for everything. */
 struct store_reader {
     void *context;
     void (*session)(void *context, const struct store_session *row);

@@ -1,11 +1,11 @@
 /* store_batch.c -- changes on their way to the file: from structs to octets, and back to values.
  *
- * A batch is one growing buffer, so that a change costs no allocation, and a full one goes to the writer by swapping two
- * buffers. A change is the number of its statement and the values for it, each with its kind; the writer binds them one
- * after the other and need not know what they mean.
+ * A batch is one growing buffer, so that a change costs no allocation, and a full one goes to the writer by swapping
+ * two buffers. A change is the number of its statement and the values for it, each with its kind; the writer binds
+ * them one after the other and need not know what they mean.
  *
- * While the disk is ill the batch grows up to a limit. Beyond that it is emptied and nothing is kept any more: everything
- * is in the gateway's memory too, and is asked for as a whole when the disk is well again. */
+ * While the disk is ill the batch grows up to a limit. Beyond that it is emptied and nothing is kept any more:
+ * everything is in the gateway's memory too, and is asked for as a whole when the disk is well again. */
 #include "gateway/store_inside.h"
 
 #include <assert.h>

@@ -1,10 +1,11 @@
 /* store_begin.c -- how a file becomes ready for a run.
  *
- * Is it the file of a gateway, and of a version that is known? Then one transaction begins the run: it brings the schema
- * up to date, starts the clock and notes that the gateway runs. That it could be written says that the file is well.
+ * Is it the file of a gateway, and of a version that is known? Then one transaction begins the run: it brings the
+ * schema up to date, starts the clock and notes that the gateway runs. That it could be written says that the file is
+ * well.
  *
- * A file that had to be closed is opened again the same way. If somebody has put another one in its place meanwhile, the
- * number of the run tells, and everything has to be written anew. */
+ * A file that had to be closed is opened again the same way. If somebody has put another one in its place meanwhile,
+ * the number of the run tells, and everything has to be written anew. */
 #include "gateway/store_inside.h"
 
 #include <stdio.h>
@@ -50,7 +51,7 @@ int store_file_save_meta(struct store_file *f, const char *key, int64_t value)
 
 /* ---- is it ours? ---- */
 
-static int look(struct store_file *f, int64_t *version, struct store_trouble *t)
+int store_file_look(struct store_file *f, int64_t *version, struct store_trouble *t)
 {
     int64_t id = 0, tables = 0;
     int code = ask(f, "PRAGMA user_version", version);
@@ -67,12 +68,13 @@ static int look(struct store_file *f, int64_t *version, struct store_trouble *t)
     return SQLITE_OK;
 }
 
-/* The size of pages counts only for a file that is empty. */
+/* The size of pages counts only for a file that is empty. Small ones, as messages are: a turn with ten of them writes
+ * less than with the usual size, by half. */
 static int set_ways(struct store_file *f)
 {
     int64_t size = 0;
     int code =
-        store_file_run_sql(f, "PRAGMA page_size = 1024; PRAGMA journal_mode = WAL;"
+        store_file_run_sql(f, "PRAGMA page_size = 512; PRAGMA journal_mode = WAL;"
                               "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
                               "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 8388608");
     if (code == SQLITE_OK)
@@ -95,6 +97,13 @@ static int migrate(struct store_file *f, int64_t version)
     return store_file_run_sql(f, sql);
 }
 
+/* Damage that is found at the first opening need not end it: reading comes next, finds it again, and saves what can be
+ * read. */
+static int unless_damaged(const struct store_file *f, int code)
+{
+    return (code & 0xff) == SQLITE_CORRUPT && !f->known ? SQLITE_OK : code;
+}
+
 /* While the gateway stood still nothing grew older, but sleepers slept on: their nodes have clocks of their own. If the
  * old time was no time at all nobody knows how long they slept. */
 static int shift(struct store_file *f, int64_t last, int64_t start)
@@ -108,7 +117,7 @@ static int shift(struct store_file *f, int64_t last, int64_t start)
         char sql[128];
         snprintf(sql, sizeof sql, "UPDATE %s SET since = since + %lld%s", tables[i], by,
                  i == 0 && store_clock_sane(last) ? " WHERE state <> 'asleep'" : "");
-        code = store_file_run_sql(f, sql);
+        code = unless_damaged(f, store_file_run_sql(f, sql));
     }
     return code;
 }
@@ -117,35 +126,25 @@ static int start_clock(struct store_file *f, msec now)
 {
     int64_t last = 0;
     int code = store_file_read_meta(f, "clock", &last);
-    if (code != SQLITE_OK || f->run != 0)
+    if (code != SQLITE_OK || f->known)
         return code;
     return shift(f, last, store_clock_start(&f->clock, now, f->setup->wall(), last));
-}
-
-/* Which numbers are free for messages. */
-static int find_rows(struct store_file *f)
-{
-    int64_t top = 0;
-    const int code = ask(f,
-                         "SELECT max(coalesce((SELECT value FROM meta WHERE key = 'rows'), 0),"
-                         " coalesce((SELECT max(row) FROM downlink), 0),"
-                         " coalesce((SELECT max(row) FROM uplink), 0), 0)",
-                         &top);
-    f->row_top = (uint64_t)top < STORE_PROVISIONAL ? (uint64_t)top : 0;
-    f->row_first = f->row_top + 1;
-    return code;
 }
 
 /* What was there before this run. */
 static int look_back(struct store_file *f)
 {
-    int64_t sessions = 0, stopped = 0;
+    int64_t sessions = 0, stopped = 0, top = 0;
     int code = ask(f, "SELECT count(*) FROM (SELECT 1 FROM session LIMIT 1)", &sessions);
     if (code == SQLITE_OK)
         code = store_file_read_meta(f, "stopped", &stopped);
+    if (code == SQLITE_OK)
+        code = store_file_read_meta(f, "rows", &top);
     f->had_before = sessions > 0;
     f->stopped_well = stopped == 1;
-    return code == SQLITE_OK ? find_rows(f) : code;
+    f->row_top = top > 0 && (uint64_t)top < STORE_PROVISIONAL / 2 ? (uint64_t)top : 0;
+    f->row_first = f->row_top + 1;
+    return code;
 }
 
 static int begin_run(struct store_file *f, int64_t version, int64_t *run)
@@ -156,7 +155,7 @@ static int begin_run(struct store_file *f, int64_t version, int64_t *run)
         code = migrate(f, version);
     if (code == SQLITE_OK)
         code = store_file_read_meta(f, "run", run);
-    if (code == SQLITE_OK && f->run == 0)
+    if (code == SQLITE_OK && !f->known)
         code = look_back(f);
     if (code == SQLITE_OK)
         code = start_clock(f, now);
@@ -175,23 +174,21 @@ static int64_t by_chance(void)
     return (int64_t)(n >> 1) | 1;
 }
 
-/* A run that is known goes on in its own file only. */
+/* A run that was in a file already goes on in that one only. */
 static int claim(struct store_file *f, int64_t found)
 {
-    const int64_t run = f->run != 0 ? f->run : by_chance();
-    int code = store_file_save_meta(f, "run", run);
-    if (code == SQLITE_OK)
-        code = store_file_run_sql(f, "COMMIT");
-    if (code != SQLITE_OK)
-        return code;
-    f->anew = f->run != 0 && found != run;
-    f->run = run;
-    return SQLITE_OK;
+    f->run = f->known ? f->run : by_chance();
+    f->anew = f->anew || (f->known && found != f->run);
+    const int code = store_file_save_meta(f, "run", f->run);
+    return code == SQLITE_OK ? store_file_run_sql(f, "COMMIT") : code;
 }
 
 static int prepare_statements(struct store_file *f)
 {
     int code = store_file_run_sql(f, store_waits);
+    if (code == SQLITE_OK)
+        code = unless_damaged(
+            f, store_file_run_sql(f, "INSERT INTO waits SELECT client_id, row FROM main.downlink"));
     for (size_t i = 0; i < STORE_OPS && code == SQLITE_OK; i++) {
         if (store_statements[i] && !f->statements[i])
             code = sqlite3_prepare_v3(f->db, store_statements[i], -1, SQLITE_PREPARE_PERSISTENT,
@@ -212,7 +209,7 @@ static int count_pages(void *context, sqlite3 *db, const char *name, int pages)
 bool store_file_prepare(struct store_file *f, struct store_trouble *t)
 {
     int64_t version = 0, run = 0;
-    int code = look(f, &version, t);
+    int code = store_file_look(f, &version, t);
     if (t->fault != STORE_FINE)
         return false;
     if (code == SQLITE_OK)
@@ -224,6 +221,7 @@ bool store_file_prepare(struct store_file *f, struct store_trouble *t)
     if (code == SQLITE_OK)
         code = prepare_statements(f);
     if (code == SQLITE_OK) {
+        f->known = true;
         sqlite3_wal_hook(f->db, count_pages, f);
         return true;
     }

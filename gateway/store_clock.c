@@ -25,7 +25,8 @@ int64_t store_clock_start(struct store_clock *c, msec now, int64_t wall, int64_t
 
 int64_t store_clock_out(const struct store_clock *c, msec t)
 {
-    return (int64_t)t + c->ahead;
+    const int64_t at = (int64_t)t + c->ahead;
+    return at > 0 ? at : 0; /* a time that nobody set */
 }
 
 msec store_clock_in(const struct store_clock *c, int64_t t, msec now)

@@ -4,8 +4,9 @@
  * because the file must not be readable for everybody. Two gateways on one file would mix up each other's sessions, so
  * a second file beside it is locked for as long as the process lives, also while the first cannot be opened.
  *
- * A damaged file is given another name and never written again: a new one is begun, and what can still be read of the old
- * one is for the operator to find out. Its log goes first: beside a new file it would be taken for that file's. */
+ * A damaged file is given another name and never written again: a new one is begun, and what can still be read of the
+ * old one is for the operator to find out. Its log goes first: beside a new file it would be taken for that file's.
+ * */
 #include "gateway/store_inside.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* store_inside.h -- what the parts of the store share.
  *
- * Three owners. The loop has the open batch, the tickets and the health as the gateway sees it. The writer has the file.
- * What goes from one to the other, a full batch one way and a report the other, is under the lock. While the writer
- * rests and has no batch the loop may use the file too: to open it at start, and to read it. */
+ * Three owners. The loop has the open batch, the tickets and the health as the gateway sees it. The writer has the
+ * file. What goes from one to the other, a full batch one way and a report the other, is under the lock. While the
+ * writer rests and has no batch the loop may use the file too: to open it at start, and to read it. */
 #pragma once
 
 #include "gateway/store.h"
@@ -17,7 +17,7 @@ enum {
     STORE_BATCH_KEPT = 64 * 1024,        /* room that a batch keeps between turns */
     STORE_BATCH_LIMIT = 4 * 1024 * 1024, /* what may wait while nothing can be written */
     STORE_CLOCK_EVERY_MS = 10000,        /* how often the clock is written, at most */
-    STORE_CHECKPOINT_PAGES = 4096, /* of the write-ahead log, before it is moved into the file */
+    STORE_CHECKPOINT_PAGES = 8192, /* of the write-ahead log, before it is moved into the file */
     STORE_ASIDE_MAX =
         5 /* damaged files set aside in one run; a disk that makes more of them is broken */
 };
@@ -137,9 +137,10 @@ struct store_file {
     sqlite3_stmt *statements[STORE_OPS];
     struct store_clock clock;
     msec clock_saved_at;
-    int64_t run;  /* names this run in the file, so that it is known again; 0: never opened */
+    bool known;   /* it was open in this run */
+    int64_t run;  /* names this run in the file, so that it is known again */
     bool damaged; /* it must be set aside before it is opened again */
-    bool anew;    /* the last opening found another file than the one of this run, or none */
+    bool anew;    /* it is another file than the one of this run, and the loop does not know yet */
     bool had_before, stopped_well;
     int wal_pages;
     uint64_t row_first;         /* free when it was first opened */
@@ -165,6 +166,8 @@ void store_file_close(struct store_file *f);
 void store_file_clear(struct store_file *f); /* gives the lock back too */
 
 /* Small things that several parts of the file need; an SQLite code each. */
+int store_file_look(struct store_file *f, int64_t *version,
+                    struct store_trouble *t); /* is it ours? else *t */
 int store_file_run_sql(struct store_file *f, const char *sql);
 int store_file_save_meta(struct store_file *f, const char *key, int64_t value);
 int store_file_read_meta(struct store_file *f, const char *key, int64_t *value); /* 0: no such */

@@ -92,7 +92,6 @@ const char *const store_migrations[STORE_VERSION] = { version_1 };
 /* What waits for whom: the index that downlink has not, in memory only. */
 const char store_waits[] =
     "CREATE TEMP TABLE waits(client_id TEXT, row INTEGER, PRIMARY KEY(client_id, row)) WITHOUT ROWID;"
-    "INSERT INTO waits SELECT client_id, row FROM main.downlink;"
     "CREATE TEMP TRIGGER comes AFTER INSERT ON main.downlink BEGIN"
     " INSERT OR REPLACE INTO waits VALUES(new.client_id, new.row); END;"
     "CREATE TEMP TRIGGER leaves AFTER DELETE ON main.downlink BEGIN"

@@ -1,7 +1,7 @@
 /* store_words.c -- numbers of the program as words of the file.
  *
- * Who looks into the file with the sqlite3 shell reads `asleep`, not 5; and a number that changes with the program would
- * change the meaning of files that are older than it. */
+ * Who looks into the file with the sqlite3 shell reads `asleep`, not 5; and a number that changes with the program
+ * would change the meaning of files that are older than it. */
 #include "gateway/core/inflight.h"
 #include "gateway/core/session.h"
 #include "gateway/store_inside.h"

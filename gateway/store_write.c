@@ -1,8 +1,8 @@
 /* store_write.c -- a batch becomes a transaction.
  *
- * The changes of a batch are bound to their statements one after the other. A transaction that failed may be on the disk
- * even so: when the disk could not confirm it, but did it. The batch is written again then, so every change is of a kind
- * that may be made twice: a row replaces its predecessor, a row that is gone can go again.
+ * The changes of a batch are bound to their statements one after the other. A transaction that failed may be on the
+ * disk even so: when the disk could not confirm it, but did it. The batch is written again then, so every change is
+ * of a kind that may be made twice: a row replaces its predecessor, a row that is gone can go again.
  *
  * The write-ahead log is moved into the file here, after the batch was reported as safe and not by SQLite within the
  * commit: nobody waits for it then, and a failure is seen. It is long, because a message that is gone before the log is
@@ -130,6 +130,6 @@ void store_file_note_orderly_stop(struct store_file *f)
         code = store_file_save_meta(f, "stopped", 1);
     if (code == SQLITE_OK)
         code = store_file_run_sql(f, "COMMIT");
-    if (code == SQLITE_OK)
-        (void)sqlite3_wal_checkpoint_v2(f->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (code == SQLITE_OK) /* and leave one file, without a log */
+        sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 }

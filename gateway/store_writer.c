@@ -60,7 +60,7 @@ static void report_failure(struct store *s, const struct store_trouble *t)
 static bool open_file(struct store *s)
 {
     struct store_trouble t;
-    const bool first = s->file.run == 0;
+    const bool first = !s->file.known;
     if (!store_file_open(&s->file, &t)) {
         report_failure(s, &t);
         return false;
@@ -68,6 +68,7 @@ static bool open_file(struct store *s)
     pthread_mutex_lock(&s->lock);
     s->report.opened = s->report.opened || first;
     if (s->file.anew) {
+        s->file.anew = false;
         s->report.anew = true;
         s->has_batch = false;
         buffer_consume(&s->batch, s->batch.len, STORE_BATCH_KEPT);
@@ -78,23 +79,26 @@ static bool open_file(struct store *s)
     return true;
 }
 
+/* What is damaged is set aside at once, which says more than that it was damaged. */
+static bool goes_on(struct store *s, const struct store_trouble *t)
+{
+    if (!s->file.damaged)
+        report_failure(s, t);
+    return s->file.damaged;
+}
+
 static bool write_batch(struct store *s)
 {
     struct store_trouble t;
-    if (!store_file_write(&s->file, buffer_span(&s->batch), &t)) {
-        report_failure(s, &t);
-        return false;
-    }
+    if (!store_file_write(&s->file, buffer_span(&s->batch), &t))
+        return goes_on(s, &t);
     pthread_mutex_lock(&s->lock);
     s->has_batch = false;
     s->report.safe = s->batch_ticket;
     buffer_consume(&s->batch, s->batch.len, STORE_BATCH_KEPT);
     report(s, NULL);
     pthread_mutex_unlock(&s->lock);
-    if (store_file_tidy(&s->file, &t))
-        return true;
-    report_failure(s, &t);
-    return false;
+    return store_file_tidy(&s->file, &t) || goes_on(s, &t);
 }
 
 /* has_batch becomes true only while this thread rests, or by itself. */
@@ -124,14 +128,19 @@ static bool may_leave(const struct store *s, const struct pace *p, msec now)
     return s->leaving && (!s->has_batch || (p->pause > 0 && now >= s->leave_by));
 }
 
+/* The condition's clock is the monotonic one too, but clock_now begins earlier. */
 static void wait_until(struct store *s, msec due)
 {
+    struct timespec at;
     if (due == MSEC_NEVER) {
         pthread_cond_wait(&s->call, &s->lock);
         return;
     }
-    const struct timespec at = { .tv_sec = (time_t)(due / 1000),
-                                 .tv_nsec = (long)(due % 1000) * 1000000 };
+    const msec now = clock_now(), left = due > now ? due - now : 0;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    const msec nsec = (msec)at.tv_nsec + left % 1000 * 1000000;
+    at.tv_sec += (time_t)(left / 1000 + nsec / 1000000000);
+    at.tv_nsec = (long)(nsec % 1000000000);
     pthread_cond_timedwait(&s->call, &s->lock, &at);
 }
 

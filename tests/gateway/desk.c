@@ -1,17 +1,17 @@
 /* desk.c -- a gateway in small around a store, for the tests of the store. */
 #include "tests/gateway/desk.h"
 
-#include "config/log.h"
 #include "tests/gateway/disk.h"
 
 #include <dirent.h>
 #include <event2/event.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 10000 };
+enum { PATIENCE_MS = 10000, LOG_ROOM = 65536 };
 
 /* ---- what the store says ---- */
 
@@ -55,7 +55,7 @@ static int64_t wall_of_today(void)
 void desk_begin(struct desk *d)
 {
     const char *place = getenv("TMPDIR");
-    *d = (struct desk){ .setup = { DISK, wall_of_today, 1, 4 } };
+    *d = (struct desk){ .setup = { DISK, wall_of_today, 1, 4 }, .console = -1, .log = -1 };
     snprintf(d->folder, sizeof d->folder, "%s/desk-XXXXXX", place ? place : "/tmp");
     assert_non_null(mkdtemp(d->folder));
     snprintf(d->path, sizeof d->path, "%s/state.db", d->folder);
@@ -85,6 +85,11 @@ void desk_end(struct desk *d)
     event_base_free(d->loop);
     free(d->read_at_opened);
     remove_files(d->folder);
+    if (d->console < 0)
+        return;
+    dup2(d->console, STDERR_FILENO);
+    close(d->console);
+    close(d->log);
 }
 
 int desk_open(void **state)
@@ -93,6 +98,19 @@ int desk_open(void **state)
     assert_non_null(d);
     desk_begin(d);
     *state = d;
+    return 0;
+}
+
+int desk_open_quiet(void **state)
+{
+    desk_open(state);
+    struct desk *d = *state;
+    char path[DESK_PATH];
+    snprintf(path, sizeof path, "%s/log", d->folder);
+    d->console = dup(STDERR_FILENO);
+    d->log = open(path, O_RDWR | O_CREAT | O_APPEND, 0600);
+    assert_true(d->console >= 0 && d->log >= 0);
+    dup2(d->log, STDERR_FILENO);
     return 0;
 }
 
@@ -312,6 +330,17 @@ void desk_does_sql(const struct desk *d, const char *sql)
 {
     char answer[DESK_PATH];
     desk_asks(d, sql, answer, sizeof answer);
+}
+
+unsigned desk_lines(const struct desk *d, const char *words)
+{
+    static char text[LOG_ROOM];
+    unsigned count = 0;
+    const ssize_t n = pread(d->log, text, sizeof text - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    for (const char *at = strstr(text, words); at; at = strstr(at + 1, words))
+        count++;
+    return count;
 }
 
 size_t desk_files(const struct desk *d, const char *beginning, char name[DESK_PATH])

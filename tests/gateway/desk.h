@@ -22,11 +22,13 @@ struct desk {
     struct store *store;
     unsigned safe, ill, well, opened, rewrites; /* how often it was called */
     void (*everything)(struct store *s);        /* answers `rewrite` */
+    int console, log;                           /* the log goes to a file; -1: it does not */
     char *read_at_opened;                       /* what was in a file that was opened late */
 };
 
 /* For cmocka: a desk for each test. The disk is tests/gateway/disk.h, well; pauses are a millisecond. */
 int desk_open(void **state);
+int desk_open_quiet(void **state); /* and what is logged can be asked for with desk_lines */
 int desk_close(void **state);
 void desk_begin(struct desk *d); /* the same without cmocka, to be ended with desk_end */
 void desk_end(struct desk *d);
@@ -55,6 +57,9 @@ void desk_has(struct desk *d, const char *text);
 /* The answer of the file to a question in SQL, its first value as text. Read in `answer`. */
 void desk_asks(const struct desk *d, const char *sql, char *answer, size_t room);
 void desk_does_sql(const struct desk *d, const char *sql);
+
+/* How many times these words are in the log. */
+unsigned desk_lines(const struct desk *d, const char *words);
 
 /* What a file name in the folder begins with: how many there are; the last one is in `name` unless that is NULL. */
 size_t desk_files(const struct desk *d, const char *beginning, char name[DESK_PATH]);

@@ -321,7 +321,7 @@ static void the_file_explains_itself(void **state)
     desk_asks(d, "PRAGMA user_version", answer, sizeof answer);
     assert_string_equal(answer, "1");
     desk_asks(d, "PRAGMA page_size", answer, sizeof answer);
-    assert_string_equal(answer, "1024");
+    assert_string_equal(answer, "512");
 }
 
 static void rows_that_make_no_sense_are_left_out(void **state)

@@ -1,0 +1,178 @@
+/* store_damage_test.c -- a damaged file is set aside, never overwritten, and begun anew with everything there is. */
+#include "tests/gateway/desk.h"
+#include "tests/gateway/disk.h"
+
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PAYLOAD = 300 };
+
+/* ---- changes ---- */
+
+static void put_arrival(struct desk *d, uint16_t packet_id)
+{
+    store_put_arrival(d->store, &(struct store_arrival){ span_text("m1"), packet_id });
+}
+
+static void put_message(struct desk *d)
+{
+    static const uint8_t payload[PAYLOAD];
+    store_put_message(d->store, STORE_UPLINK,
+                      &(struct store_message){ .row = store_next_row(d->store),
+                                               .client_id = span_text("m1"),
+                                               .topic = span_text("t"),
+                                               .payload = span_of(payload, sizeof payload) });
+}
+
+static void put_everything(struct store *s)
+{
+    store_put_arrival(s, &(struct store_arrival){ span_text("everything"), 1 });
+}
+
+static bool is_rewritten(const struct desk *d)
+{
+    return d->rewrites > 0 && desk_is_safe(d);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* ---- damage ---- */
+
+static void what_is_no_database_is_set_aside_and_never_overwritten(void **state)
+{
+    struct desk *d = *state;
+    char name[DESK_PATH], path[2 * DESK_PATH], text[64] = "";
+    write_file(d->path,
+               "this was somebody's shopping list, and is longer than a header's hundred octets. "
+               "Milk, bread, butter, eggs, flour, a lamp.");
+    desk_starts(d);
+    assert_true(store_well(d->store));
+    assert_int_equal(desk_files(d, "state.db.corrupt-20", name), 1);
+    assert_int_equal(desk_lines(d, name), 1);
+    snprintf(path, sizeof path, "%s/%s", d->folder, name);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(text, sizeof text, f));
+    fclose(f);
+    assert_memory_equal(text, "this was somebody's", 19);
+    desk_stops(d, 0);
+    write_file(d->path,
+               "another one that is no database, and is longer than a header's hundred octets too: "
+               "tomatoes, cheese, olives.");
+    desk_starts(d);
+    assert_int_equal(desk_files(d, "state.db.corrupt-20", NULL), 2);
+    assert_int_equal(desk_files(d, name, NULL), 2); /* itself, and the same name with "-2" */
+}
+
+/* A page in the middle of a table becomes noise. */
+static void spoil(const struct desk *d)
+{
+    char noise[1024];
+    struct stat about;
+    memset(noise, 0xa5, sizeof noise);
+    const int fd = open(d->path, O_RDWR);
+    assert_true(fd >= 0 && fstat(fd, &about) == 0 && about.st_size > 40 * 1024);
+    for (off_t page = 20; page < about.st_size / 1024; page++)
+        assert_int_equal(pwrite(fd, noise, sizeof noise, page * 1024), sizeof noise);
+    close(fd);
+}
+
+static void a_file_that_is_damaged_inside_is_read_as_far_as_it_goes(void **state)
+{
+    struct desk *d = *state;
+    d->everything = put_everything;
+    desk_starts(d);
+    put_arrival(d, 1);
+    store_put_session(d->store,
+                      &(struct store_session){ .client_id = span_text("m1"), .sleep_s = 5 });
+    for (unsigned i = 0; i < 200; i++)
+        put_message(d);
+    desk_commits(d);
+    desk_stops(d, 0);
+    spoil(d);
+    desk_starts(d);
+    char *there = desk_reads(d, false);
+    assert_non_null(strstr(there, "damaged\n"));
+    assert_memory_equal(there, "session m1", 10);
+    free(there);
+    assert_false(store_well(d->store));
+    desk_waits(d, is_rewritten);
+    assert_true(desk_files(d, "state.db.corrupt-", NULL) >= 1);
+    desk_has(d, "arrival everything 1\n");
+    assert_int_equal(desk_lines(d, "is damaged ("), 1);
+}
+
+static void damage_in_the_middle_of_a_run_begins_a_new_file_with_everything(void **state)
+{
+    struct desk *d = *state;
+    d->everything = put_everything;
+    desk_starts(d);
+    put_arrival(d, 1);
+    desk_commits(d);
+    const uint64_t promised = store_ticket(d->store);
+    put_arrival(d, 2);
+    disk_fail(DISK_WRITE, 1, SQLITE_CORRUPT, false);
+    store_commit(d->store);
+    put_arrival(d, 3);
+    store_commit(d->store);
+    desk_waits(d, is_rewritten);
+    assert_true(store_safe(d->store) > promised);
+    desk_has(d, "arrival everything 1\n");
+    assert_true(desk_files(d, "state.db.corrupt-", NULL) >= 1);
+}
+
+static void a_disk_that_damages_every_file_is_trouble_at_last(void **state)
+{
+    struct desk *d = *state;
+    d->everything = put_everything;
+    desk_starts(d);
+    disk_fail(DISK_WRITE, 1, SQLITE_CORRUPT, true);
+    put_arrival(d, 1);
+    store_commit(d->store);
+    desk_waits(d, desk_is_ill);
+    while (desk_lines(d, "it is damaged: move it away") == 0)
+        event_base_loop(d->loop, EVLOOP_ONCE);
+    assert_in_range(desk_files(d, "state.db.corrupt-", NULL), 1, (size_t)STORE_ASIDE_MAX * 3);
+}
+
+static void a_file_that_was_taken_away_is_written_anew(void **state)
+{
+    struct desk *d = *state;
+    d->everything = put_everything;
+    desk_starts(d);
+    put_arrival(d, 1);
+    desk_commits(d);
+    for (unsigned i = 0; i < 3; i++) {
+        char path[2 * DESK_PATH];
+        snprintf(path, sizeof path, "%s%s", d->path, i == 0 ? "" : i == 1 ? "-wal" : "-shm");
+        assert_int_equal(unlink(path), 0);
+    }
+    disk_fail(DISK_WRITE, 1, SQLITE_IOERR_WRITE, false);
+    put_arrival(d, 2);
+    store_commit(d->store);
+    desk_waits(d, is_rewritten);
+    desk_has(d, "arrival everything 1\n");
+}
+
+int main(void)
+{
+#define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, desk_open_quiet, desk_close)
+    const struct CMUnitTest tests[] = {
+        WITH_DESK(what_is_no_database_is_set_aside_and_never_overwritten),
+        WITH_DESK(a_file_that_is_damaged_inside_is_read_as_far_as_it_goes),
+        WITH_DESK(damage_in_the_middle_of_a_run_begins_a_new_file_with_everything),
+        WITH_DESK(a_disk_that_damages_every_file_is_trouble_at_last),
+        WITH_DESK(a_file_that_was_taken_away_is_written_anew),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
