@@ -233,12 +233,18 @@ static void session_drops(struct gateway *g, struct peer *one, const struct acti
             log_text(s->client_id), a->drop.octets, s->max_message, more);
 }
 
+/* A PUBLISH of QoS 0 or 1 promises nothing: only its topic id does, and that came with another message. */
+static bool may_overtake(struct peer *one, const struct mqttsn_message *m)
+{
+    return m->type == MQTTSN_PUBLISH && m->qos < 2 && peer_kept(one)->held == 0;
+}
+
 static void perform_one(struct gateway *g, struct peer *one, const struct action *a,
                         uint64_t ticket, msec now)
 {
     switch (a->kind) {
     case ACTION_SEND:
-        if (ticket > 0)
+        if (ticket > 0 && !may_overtake(one, &a->send))
             send_later(g, one, &a->send, ticket);
         else
             send_to_peer(g, one, &a->send);

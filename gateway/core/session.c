@@ -231,8 +231,10 @@ void session_end(struct session *s, enum session_state how, msec now, struct act
     s->connect = (struct connecting){ 0 };
     deliver_freeze(s);
     session_enter(s, how, now, out);
-    if (!s->clean)
+    if (!s->clean) {
+        deliver_keep(s, out);
         return;
+    }
     deliver_wipe(s, out);
     if (s->uplink.count == 0) /* else when the broker has it all */
         actions_forget(out);

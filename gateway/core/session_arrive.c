@@ -8,45 +8,55 @@
 
 /* ---- taken over: it is on our disk, and the broker need not keep it ---------------------------------------------- */
 
-static void keep(struct queued *q, struct actions *out)
+static void keep(struct session *s, struct queued *q, struct actions *out)
 {
     uint32_t receipt = q->receipt;
+    struct arrival *a = arrivals_by_receipt(&s->upstream->mqtt.arrivals, receipt);
+    if (a)
+        arrival_keep(a);
     q->receipt = 0;
     session_keep(q, out);
     delivery_settle(out, q->qos, receipt);
 }
 
-static void keep_if_open(struct queued *q, struct actions *out)
+static void keep_if_open(struct session *s, struct queued *q, struct actions *out)
 {
     if (q->qos > 0 && q->receipt != 0)
-        keep(q, out);
+        keep(s, q, out);
 }
 
-void deliver_keep_late(struct session *s, msec now, struct actions *out)
+/* All that waits or none of it: what the broker sends again after a kill must not come behind younger ones. */
+void deliver_keep(struct session *s, struct actions *out)
 {
     struct queued *q;
-    if (now < s->keep_at)
-        return;
     s->keep_at = MSEC_NEVER;
     if (!session_keeps(s))
         return;
     if (s->delivery.message && s->delivery.phase != DELIVERY_PUBREC &&
         s->delivery.phase != DELIVERY_PUBCOMP)
-        keep_if_open(s->delivery.message, out);
+        keep_if_open(s, s->delivery.message, out);
     STAILQ_FOREACH(q, &s->queue.list, next)
-        keep_if_open(q, out);
+        keep_if_open(s, q, out);
 }
 
-/* A message for one who sleeps or is away is taken over at once. So is one that came at QoS 2, to whomever: a kill
- * between its copies must not double one of them. Whoever is awake has a second to take it. */
-static void keep_arrival(struct session *s, struct queued *q, msec now, struct actions *out)
+void deliver_keep_late(struct session *s, msec now, struct actions *out)
+{
+    if (now >= s->keep_at)
+        deliver_keep(s, out);
+}
+
+/* A message for one who sleeps or is away is taken over at once. So is one of a connection that the broker forgets when
+ * it breaks, and one that came at QoS 2, to whomever: a kill between its copies must not double one of them. For all
+ * others the client has a second to take it. */
+static void keep_arrival(struct session *s, const struct queued *q, msec now, struct actions *out)
 {
     enum { SLOW_MS = 1000 };
     if (q->receipt == 0 || !session_keeps(s))
         return;
     const struct arrival *a = arrivals_by_receipt(&s->upstream->mqtt.arrivals, q->receipt);
-    if (s->state != SESSION_ACTIVE || (a && a->qos == 2))
-        keep(q, out);
+    bool forgotten = s->upstream->session == s && s->clean;
+    if (s->state != SESSION_ACTIVE || forgotten || (a && a->qos == 2))
+        deliver_keep(s, out);
     else if (s->keep_at == MSEC_NEVER)
         s->keep_at = now + SLOW_MS;
 }

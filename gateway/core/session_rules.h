@@ -78,7 +78,9 @@ void publish_expire(struct session *s, msec now, struct actions *out);
 
 /* session_arrive.c: broker to client, what comes */
 void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
-/* What a client that is slow did not take by now is put on disk, so that the broker need not wait for it. */
+/* What the client did not take is put on disk, so that the broker need not wait for it ... */
+void deliver_keep(struct session *s, struct actions *out);
+/* ... when the client is slow. */
 void deliver_keep_late(struct session *s, msec now, struct actions *out);
 
 /* session_deliver.c: what goes on to the client */

@@ -68,6 +68,7 @@ void sleep_or_leave(struct session *s, const struct mqttsn_message *m, msec now,
     if (m->duration > 0) { /* the decoder leaves 0 when there is none, and 0 means none (SN-SLP-3) */
         s->sleep_s = m->duration;
         deliver_freeze(s);
+        deliver_keep(s, out);
         session_enter(s, SESSION_ASLEEP, now, out);
         return;
     }
