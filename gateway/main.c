@@ -4,6 +4,7 @@
  * the process sleeps in the kernel and is not woken before a descriptor or a deadline is ready. */
 #include "config/config.h"
 #include "config/log.h"
+#include "gateway/dump.h"
 #include "gateway/gateway.h"
 #include "gateway/inspect.h"
 #include "gateway/notify.h"
@@ -30,6 +31,7 @@ enum mode {
     MODE_PRINT_MANUAL,
     MODE_LIST_PORTS,
     MODE_PROBE,
+    MODE_STATE_DUMP,
     MODE_HELP,
     MODE_VERSION
 };
@@ -39,6 +41,7 @@ struct options {
     const char *config; /* NULL: built-in defaults */
     const char *port;   /* to probe */
     uint32_t baud;      /* 0: those that are usual */
+    bool json;          /* of the state */
 };
 
 static const char usage[] =
@@ -53,6 +56,9 @@ static const char usage[] =
     "  mqttsn-gateway --list-ports           the serial ports, and what is likely behind each\n"
     "  mqttsn-gateway --probe PORT [--baud N]\n"
     "                                        which ZigBee coordinator answers there, at which speed\n"
+    "  mqttsn-gateway --state-dump [--json] [--config F]\n"
+    "                                        what is on disk: clients and what waits for them; changes\n"
+    "                                        nothing, also while a gateway runs\n"
     "  mqttsn-gateway --help, --version\n"
     "\n"
     "Signals: TERM and INT stop in order, HUP reloads topics, clients, limits and log level,\n"
@@ -86,6 +92,9 @@ static bool take_option(int c, struct options *o)
         o->port = optarg;
         o->mode = MODE_PROBE;
         return true;
+    case 'j':
+        o->json = true;
+        return true;
     default:
         o->mode = c == 'h' ? MODE_HELP : (enum mode)c;
         return true;
@@ -103,6 +112,8 @@ static bool read_options(int argc, char **argv, struct options *o)
         { "list-ports", no_argument, NULL, MODE_LIST_PORTS },
         { "probe", required_argument, NULL, 'p' },
         { "baud", required_argument, NULL, 'b' },
+        { "state-dump", no_argument, NULL, MODE_STATE_DUMP },
+        { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, MODE_VERSION },
         { 0 },
@@ -112,6 +123,10 @@ static bool read_options(int argc, char **argv, struct options *o)
             return false;
     if (o->baud > 0 && o->mode != MODE_PROBE) {
         fputs("mqttsn-gateway: --baud is for --probe; a radio's speed is a setting\n", stderr);
+        return false;
+    }
+    if (o->json && o->mode != MODE_STATE_DUMP) {
+        fputs("mqttsn-gateway: --json is for --state-dump; for the log it is a setting\n", stderr);
         return false;
     }
     if (optind < argc)
@@ -264,6 +279,17 @@ static int inspect(const struct options *o)
     return EXIT_SUCCESS;
 }
 
+/* Certificates and radios may be out of order: the file can be looked at all the same. */
+static int dump(const struct options *o)
+{
+    struct config *c = config_load(o->config, stderr);
+    if (!c)
+        return EX_CONFIG;
+    const int status = dump_state(c, o->json);
+    config_free(c);
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct options o = { .mode = MODE_RUN,
@@ -291,6 +317,8 @@ int main(int argc, char **argv)
         return inspect_ports();
     case MODE_PROBE:
         return inspect_probe(o.port, o.baud);
+    case MODE_STATE_DUMP:
+        return dump(&o);
     case MODE_CHECK:
     case MODE_PRINT_CONFIG:
         return inspect(&o);
