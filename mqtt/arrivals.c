@@ -92,13 +92,18 @@ void arrival_release(struct arrival *a)
         a->state = ARRIVAL_RELEASED;
 }
 
+void arrival_keep(struct arrival *a)
+{
+    a->ours = a->qos == 2;
+}
+
 /* ---- those that outlive us --------------------------------------------------------------------------------------- */
 
 struct arrival *arrivals_keep_next(struct arrivals *a)
 {
     for (size_t i = 0; a->unkept > 0 && i < a->count; i++) {
         struct arrival *one = &a->list[i];
-        if (one->qos != 2 || one->record != ARRIVAL_UNKEPT || one->state >= ARRIVAL_RECEIVED)
+        if (!one->ours || one->record != ARRIVAL_UNKEPT || one->state >= ARRIVAL_RECEIVED)
             continue;
         one->record = ARRIVAL_KEPT;
         a->unkept--;

@@ -28,6 +28,7 @@ struct arrival {
     uint16_t packet_id;
     uint8_t qos;
     uint8_t state;  /* enum arrival_state */
+    bool ours;      /* QoS 2: a receiver has it on disk, so its packet id has to be there too */
     bool through;   /* the receiver went through its own QoS 2 exchange before PUBREC could leave */
     uint8_t record; /* enum arrival_record; QoS 2 only */
 };
@@ -57,8 +58,12 @@ void arrival_take(struct arrival *a);
 void arrival_complete(struct arrival *a);
 void arrival_release(struct arrival *a);
 
+/* A receiver puts it on disk. */
+void arrival_keep(struct arrival *a);
+
 /* QoS 2 messages whose packet ids have to outlive us, since a broker that did not hear PUBREC sends them again and they
- * must not be taken twice. NULL when there is none. The next one to be put on disk; it counts as kept from now on. */
+ * must not be taken twice: those that are ours. What is only in memory is still the broker's. NULL when there is none.
+ * The next one to be put on disk; it counts as kept from now on. */
 struct arrival *arrivals_keep_next(struct arrivals *a);
 /* The next one that the broker has released, to be taken off the disk; after that mqtt_client_complete ends it. */
 struct arrival *arrivals_forget_next(struct arrivals *a);
