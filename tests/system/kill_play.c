@@ -119,8 +119,8 @@ static bool close_play(void *thing, bool failed)
     return true;
 }
 
-/* The window is open wide: when Mosquitto 2.0.11 has filled its window of 20 and a place becomes free, what comes then is
- * sent before what waits, which would be blamed on the gateway. */
+/* The window is open wide: when Mosquitto 2.0.11 has filled its window of 20 and a place becomes free, what comes then
+ * is sent before what waits, which would be blamed on the gateway. */
 #define BROKER_OPTIONS "max_queued_messages 0\nmax_inflight_messages 0\n"
 #define BROKER_OPTIONS_QUIET BROKER_OPTIONS "log_type none\nlog_type information\n"
 
@@ -236,6 +236,7 @@ static void sum_up(const struct play *p, struct kill_result *r)
 {
     *r = (struct kill_result){ .killed = p->director.killed,
                                .frames = p->air.sent,
+                               .broker_repeats = p->world.broker_repeats,
                                .lasted = p->now - p->begin,
                                .slowest_start = p->director.slowest };
     snprintf(r->fault, sizeof r->fault, "%s", p->plan.ledger.fault);

@@ -64,10 +64,10 @@ static void print_figures(const char *who, const char *mode, const struct kill_r
 {
     printf("%s, %s: %u and %u kills in %" PRIu64 " ms, slowest start %" PRIu64
            " ms; up %zu + %zu, down %zu + %zu, repeated %zu; congestion %zu, "
-           "dismissed %zu, naps %zu, frames %zu\n",
+           "dismissed %zu, naps %zu, frames %zu; by the broker twice %zu\n",
            who, mode, r->killed.gateway, r->killed.broker, r->lasted, r->slowest_start, r->up[0],
            r->up[1], r->down[0], r->down[1], r->repeated, r->refused, r->dismissed, r->naps,
-           r->frames);
+           r->frames, r->broker_repeats);
 }
 
 static void play(struct scene *s, const char *who, struct kill_toll toll)
