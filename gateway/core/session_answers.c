@@ -105,10 +105,20 @@ void puback_take(struct session *s, const struct mqttsn_message *m, msec now, st
     }
 }
 
+/* It reached the client before the connection on which its topic is registered once more. The PUBREL that follows makes
+ * the client forget the id, so the message must not leave again. */
+static bool answers_earlier(const struct session *s, const struct mqttsn_message *m)
+{
+    const struct delivery *d = &s->delivery;
+    return d->phase == DELIVERY_REGISTER && d->sent && !s->unproven && d->message->qos == 2 &&
+           d->publish_id == m->message_id;
+}
+
 void pubrec_take(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
 {
     struct delivery *d = &s->delivery;
-    if (answers(s, m) && d->phase == DELIVERY_PUBREC) {
+    if ((answers(s, m) && d->phase == DELIVERY_PUBREC) || answers_earlier(s, m)) {
+        d->message_id = d->publish_id;
         delivery_ack(out, MQTT_PUBREC, d->message->receipt);
         delivery_await(s, DELIVERY_PUBCOMP, now);
         delivery_released(s, out);

@@ -220,6 +220,38 @@ static void after_a_reconnect_ids_are_registered_again_before_delivery(void **sc
     client_receives(*scene, "m1", M(PUBLISH, .topic_id = 3, .tail = TEXT("on")));
 }
 
+static void a_pubrec_from_before_the_reconnect_counts_while_its_topic_is_registered(
+    void **scene) /* SN-TOP-3, SN-DLV-6 */
+{
+    client_connects(*scene, "m1", false);
+    client_subscribes(*scene, "m1", "lamp/1", 2);
+    broker_publishes(*scene, "lamp/1", "on", 2, 40);
+    uint16_t id =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 2, .topic_id = 3, .tail = TEXT("on")));
+    time_passes(*scene, 41 * SECOND);
+    client_receives(
+        *scene, "m1",
+        M(PUBLISH, .dup = true, .qos = 2, .topic_id = 3, .message_id = id, .tail = TEXT("on")));
+    client_receives(
+        *scene, "m1",
+        M(PUBLISH, .dup = true, .qos = 2, .topic_id = 3, .message_id = id, .tail = TEXT("on")));
+    client_receives(
+        *scene, "m1",
+        M(PUBLISH, .dup = true, .qos = 2, .topic_id = 3, .message_id = id, .tail = TEXT("on")));
+    client_sends(*scene, "m1", M(CONNECT, .duration = 60));
+    broker_receives(*scene, P(DISCONNECT));
+    broker_accepts(*scene, "m1", false, true);
+    client_receives(*scene, "m1", M(CONNACK));
+    uint16_t ask = client_receives(*scene, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("lamp/1")));
+    client_sends(*scene, "m1", M(PUBREC, .message_id = id));
+    broker_receives(*scene, P(PUBREC, .packet_id = 40));
+    client_receives(*scene, "m1", M(PUBREL, .message_id = id));
+    client_sends(*scene, "m1", M(REGACK, .topic_id = 3, .message_id = ask));
+    dropped(*scene, DROP_UNEXPECTED);
+    client_sends(*scene, "m1", M(PUBCOMP, .message_id = id));
+    nothing_is_sent(*scene);
+}
+
 static void messages_for_a_client_that_is_away_wait_and_qos_0_does_not(void **scene) /* SN-SES-4, SN-GW-7 */
 {
     client_connects(*scene, "m1", false);
@@ -273,6 +305,7 @@ int main(void)
         IN_BOTH(a_full_queue_drops_the_oldest_qos_0),
         IN_BOTH(what_waited_too_long_is_dropped_and_acknowledged),
         IN_TRANSPARENT(after_a_reconnect_ids_are_registered_again_before_delivery),
+        IN_TRANSPARENT(a_pubrec_from_before_the_reconnect_counts_while_its_topic_is_registered),
         IN_AGGREGATE(messages_for_a_client_that_is_away_wait_and_qos_0_does_not),
         IN_AGGREGATE(a_clean_connect_deletes_what_waits_and_acknowledges_it),
     };
