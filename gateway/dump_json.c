@@ -1,8 +1,8 @@
 /* dump_json.c -- the rows of the state file as one JSON value; its keys are in the manual page and stay.
  *
  * Text is written as in the log: octets that are no printable UTF-8 as \xNN, and the backslash doubled, so that a
- * client id is found there again. Payloads may be anything, so they are base64. Rows come table by table; what belongs to a
- * client is put with the client, found by its id. A message can outlive its client: then the client has no state. */
+ * client id is found there again. Payloads may be anything, so they are base64. Rows come table by table; what belongs
+ * to a client is put with the client, found by its id. A message can outlive its client: then that has no state. */
 #include "gateway/dump_inside.h"
 
 #include "config/log.h"
