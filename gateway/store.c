@@ -233,13 +233,16 @@ bool store_load(struct store *s, const struct store_reader *reader)
     pthread_mutex_lock(&s->lock);
     while (!s->resting)
         pthread_cond_wait(&s->rest, &s->lock);
+    assert(s->file.db);
     s->reading = true;
     pthread_mutex_unlock(&s->lock);
     const bool whole = store_file_load(&s->file, reader, &skipped, &t);
     pthread_mutex_lock(&s->lock);
     s->reading = false;
-    s->report.ill = !whole; /* without a line of its own: that it is set aside is line enough */
-    s->report.trouble = (struct store_trouble){ .fault = STORE_FINE };
+    if (!whole) { /* without a line of its own: that it is set aside is line enough */
+        s->report.ill = true;
+        s->report.trouble = (struct store_trouble){ .fault = STORE_FINE };
+    }
     pthread_cond_signal(&s->call);
     pthread_mutex_unlock(&s->lock);
     s->state = whole ? STORE_WELL : STORE_ILL;

@@ -89,15 +89,13 @@ void store_trouble_tell(const struct store_trouble *t, const char *path, char *l
 {
     static const char *const remedies[] = {
         [STORE_FULL] = "the disk is full: free some space",
-        [STORE_READ_ONLY] = "cannot be written, it is read-only: mount its disk for writing, and look "
-                            "into the kernel's log whether the disk is failing",
+        [STORE_READ_ONLY] = "cannot be written, it is read-only: mount its disk for writing",
         [STORE_FORBIDDEN] = "may not be written: give the file and its folder to the gateway's user",
         [STORE_NO_FOLDER] = "its folder is not there: make it, or correct gateway.state",
         [STORE_LOCKED] = "another program keeps it locked: end its transaction",
         [STORE_FOREIGN] = "this is another program's database: give gateway.state another path",
         [STORE_DAMAGED] = "it is damaged: move it away, and look whether the disk is failing",
-        [STORE_FAILING] = "the disk does not do what it is told: look into the kernel's log whether it "
-                          "is failing",
+        [STORE_FAILING] = "the disk does not do what it is told: the kernel's log may say why",
         [STORE_NO_MEMORY] = "no memory",
     };
     if (t->fault == STORE_IN_USE)

@@ -1,7 +1,7 @@
 /* desk.h -- what a test of the store works with: a folder of its own, a loop, a store, and what the store said.
  *
- * A gateway in small: what is put can be put again when the store asks for everything, and what is read becomes one text
- * that tests compare, a line for each row. */
+ * A gateway in small: what is put can be put again when the store asks for everything, and what is read becomes one
+ * text that tests compare, a line for each row. */
 #pragma once
 
 #include "gateway/store_inside.h"

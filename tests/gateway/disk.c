@@ -276,6 +276,7 @@ static int delete_file(sqlite3_vfs *vfs, const char *name, int sync)
     return inner_vfs()->xDelete(inner_vfs(), name, 0);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): SQLite's type */
 static int last_error(sqlite3_vfs *vfs, int n, char *text)
 {
     (void)vfs;

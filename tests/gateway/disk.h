@@ -1,7 +1,7 @@
 /* disk.h -- a disk that does what a test wants: a file system of SQLite's around its own.
  *
- * It counts what reaches the disk, can fail any call, be slow, and die: from a chosen change on nothing reaches the file
- * any more, as after a kill. Name it as `vfs`. Syncs are counted and not done, since no test pulls the plug. */
+ * It counts what reaches the disk, can fail any call, be slow, and die: from a chosen change on nothing reaches the
+ * file any more, as after a kill. Name it as `vfs`. Syncs are counted and not done, since no test pulls the plug. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +19,8 @@ void disk_heal(void);
 /* Was the call that was to fail made? */
 bool disk_has_failed(void);
 
-/* With the nth change, half of which is made, the process is as if killed: all later calls that change something fail. */
+/* With the nth change, half of which is made, the process is as if killed: all later calls that change something
+ * fail. */
 void disk_kill_at(unsigned long nth);
 
 void disk_delay_syncs(unsigned ms);

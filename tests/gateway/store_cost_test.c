@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 enum { TOPIC = 24, PAYLOAD = 176, MESSAGE = TOPIC + PAYLOAD, A_TURN = 10, TURNS = 1000 };
-enum { CLIENTS = 10000, EACH = 5, SECOND_MS = 1000 };
+enum { CLIENTS = 10000, EACH = 5, SECOND_MS = 1000, BURST = 10000 };
 
 static const uint8_t payload[PAYLOAD];
 
@@ -71,6 +71,32 @@ static void what_comes_and_goes_stays_out_of_the_file(void **state)
     assert_true(all <= 8.0);
 }
 
+/* All that one loop can put, in turns of ten, until all of it is on disk. */
+static void slow_disks_take_more_at_once(void **state)
+{
+    static const unsigned delays[] = { 0, 5, 50 };
+    struct desk *d = *state;
+    desk_starts(d);
+    for (size_t i = 0; i < sizeof delays / sizeof delays[0]; i++) {
+        disk_delay_syncs(delays[i]);
+        const unsigned long syncs = disk_count(DISK_SYNC);
+        const msec begun = clock_now();
+        for (int n = 0; n < BURST; n++) {
+            put_message(d->store, STORE_UPLINK, "sensor-7");
+            if (n % A_TURN == 0) {
+                store_commit(d->store);
+                event_base_loop(d->loop, EVLOOP_NONBLOCK);
+            }
+        }
+        desk_commits(d);
+        const msec took = clock_now() - begun + 1;
+        print_message("a sync of %u ms: %d messages in %u ms with %lu syncs, %u a second\n",
+                      delays[i], BURST, (unsigned)took, disk_count(DISK_SYNC) - syncs,
+                      (unsigned)(BURST * 1000 / took));
+        assert_true(disk_count(DISK_SYNC) - syncs < BURST / A_TURN);
+    }
+}
+
 static void put_client(struct store *s, int i)
 {
     char name[32], topic[64];
@@ -82,9 +108,10 @@ static void put_client(struct store *s, int i)
                                                .radio = span_text("field"),
                                                .address = span_of("\0\x13\xa2\0\x41\x52\x3c\x9f", 8),
                                                .since = clock_now() });
-    for (uint16_t t = 1; t <= EACH; t++) {
+    for (unsigned t = 1; t <= EACH; t++) {
         snprintf(topic, sizeof topic, "greenhouse/%d/sensor/%u", i, t);
-        store_put_topic(s, &(struct store_topic){ span_text(name), t, span_text(topic), 1 });
+        store_put_topic(s,
+                        &(struct store_topic){ span_text(name), (uint16_t)t, span_text(topic), 1 });
         put_message(s, STORE_DOWNLINK, name);
     }
 }
@@ -174,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_DESK(ten_messages_a_turn_write_at_most_four_times_their_size),
         WITH_DESK(what_comes_and_goes_stays_out_of_the_file),
+        WITH_DESK(slow_disks_take_more_at_once),
         WITH_DESK(ten_thousand_sessions_are_back_in_a_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,7 +78,7 @@ static void what_is_no_database_is_set_aside_and_never_overwritten(void **state)
 static void spoil(const struct desk *d)
 {
     char noise[1024];
-    struct stat about;
+    struct stat about = { 0 };
     memset(noise, 0xa5, sizeof noise);
     const int fd = open(d->path, O_RDWR);
     assert_true(fd >= 0 && fstat(fd, &about) == 0 && about.st_size > 40 * 1024);

@@ -211,7 +211,6 @@ static void a_missing_folder_is_made_but_not_a_whole_path(void **state)
     assert_int_equal(stat(d->path, &about), 0);
     assert_int_equal(about.st_mode & 0027, 0);
     desk_stops(d, 0);
-    assert_int_equal(system(NULL) != 0, 1);
     for (unsigned i = 0; i < 2; i++) {
         char path[2 * DESK_PATH];
         snprintf(path, sizeof path, "%s%s", d->path, i ? "-lock" : "");
