@@ -316,10 +316,11 @@ msec uplink_deadline(const struct session *s)
 
 /* ---- of an earlier run ------------------------------------------------------------------------------------------- */
 
+/* Nobody wrote down whether a message of QoS 1 was sent. */
 void uplink_restore(struct session *s, struct queued *one)
 {
     uplink_append(s, one);
-    one->dup = true;
+    one->dup = one->qos == 1 || one->phase != QUEUED_WAITING;
 }
 
 /* What may have left under a packet id leaves under the same one again; at QoS 1 any will do. */
