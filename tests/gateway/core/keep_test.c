@@ -208,6 +208,32 @@ static void when_it_falls_asleep_what_it_has_is_kept_all_the_same(void **scene)
     client_receives(*scene, "m1", M(PINGRESP));
 }
 
+static void what_the_broker_would_forget_is_kept_at_once(void **scene) /* design rule 1 */
+{
+    client_connects(*scene, "m1", true);
+    client_subscribes(*scene, "m1", "lamp/1", 1);
+    the_store_waits(*scene);
+    broker_publishes(*scene, "lamp/1", "on", 1, 40);
+    nothing_is_sent(*scene);
+    the_store_commits(*scene);
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+    client_takes(*scene, "m1", client_receives(*scene, "m1", on(1, false)));
+    waiting_for_the_client(*scene, "m1", 0);
+}
+
+static void who_leaves_finds_its_messages_when_it_is_back(void **scene) /* SN-SES-4 */
+{
+    given_client(scene, "m1", 1);
+    broker_publishes(*scene, "lamp/1", "on", 1, 40);
+    client_receives(*scene, "m1", on(1, false));
+    broker_publishes(*scene, "lamp/1", "on", 1, 41);
+    client_sends(*scene, "m1", M(DISCONNECT, .brief = true));
+    client_receives(*scene, "m1", M(DISCONNECT, .brief = true));
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+    broker_receives(*scene, P(PUBACK, .packet_id = 41));
+    waiting_for_the_client(*scene, "m1", 2);
+}
+
 /* ---- room -------------------------------------------------------------------------------------------------------- */
 
 static void what_makes_room_leaves_the_disk(void **scene) /* SN-SLP-11, drop: oldest */
@@ -320,6 +346,8 @@ int main(void)
         KEPT_BOTH(what_waits_behind_it_is_kept_with_it),
         KEPT_BOTH(a_second_without_a_store_changes_nothing),
         KEPT_BOTH(when_it_falls_asleep_what_it_has_is_kept_all_the_same),
+        KEPT_TRANSPARENT(what_the_broker_would_forget_is_kept_at_once),
+        KEPT_AGGREGATE(who_leaves_finds_its_messages_when_it_is_back),
         KEPT_BOTH(what_makes_room_leaves_the_disk),
         KEPT_BOTH(what_finds_no_room_is_not_put_on_disk),
         KEPT_BOTH(what_is_too_old_leaves_the_disk),

@@ -135,6 +135,10 @@ static bool keep_session(struct session *session, struct stored_session *row)
     struct stored_session new = *row;
     if (!session->changed)
         return false;
+    bool nothing_yet = lasting_state(session) == SESSION_DISCONNECTED && session->clean &&
+                       session->uplink.count == 0; /* a CONNECT that may come to nothing */
+    if (nothing_yet && !row->here)
+        return false;
     session->changed = false;
     take_session(session, &new);
     if (memcmp(&new, row, sizeof new) == 0)
