@@ -311,7 +311,7 @@ static void a_stop_tries_an_ill_disk_once_more(void **state)
     struct desk *d = *state;
     d->setup.retry_first = d->setup.retry_most = 60000;
     desk_starts(d);
-    disk_fail(DISK_SYNC, 1, SQLITE_IOERR_FSYNC, true);
+    disk_fail(DISK_WRITE, 1, SQLITE_IOERR_WRITE, true);
     put_arrival(d, 1);
     store_commit(d->store);
     desk_waits(d, desk_is_ill);
