@@ -167,7 +167,8 @@ static bool starts_in_a_second(struct desk *d, const char *after)
     print_message("%d sessions, %d topics, %d messages after %s: opened in %u ms, read in %u ms\n",
                   CLIENTS, CLIENTS * EACH, CLIENTS * EACH, after, (unsigned)(opened - begun),
                   (unsigned)(read - opened));
-    return getenv("TEST_SLOW") || read - begun <= SECOND_MS;
+    /* The figure is the promise; the test fails late, for sanitizers and busy machines. */
+    return getenv("TEST_SLOW") || read - begun <= 3 * SECOND_MS;
 }
 
 static int64_t wall_next_year(void)
