@@ -114,7 +114,8 @@ static const struct option table[] = {
     { "radios[].forwarders_from", OPTION_LIST, RADIO(forwarders_from), FOR_MANY,
       .count_at = offsetof(struct config_radio, forwarders_from_count), .absent = "any",
       .example = "[]",
-      .help = "only from these: [\"192.0.2.7\"] whatever the port, or ZigBee nodes as the log shows them" },
+      .help =
+          "only from these: [\"192.0.2.7\"] whatever the port, or ZigBee nodes as the log shows them" },
     { "radios[].forwarder_depth", OPTION_COUNT, RADIO(forwarder_depth), RANGE(1, 8), .preset = "1",
       .help = "forwarders that may stand behind one another; what is nested deeper is dropped" },
     { "radios[].assign_client_id", OPTION_FLAG, RADIO(assign_client_id), .preset = "false",

@@ -83,7 +83,8 @@ static void print_file(const json_t *file, FILE *out)
         line(out, "gateway", "running, pid %" JSON_INTEGER_FORMAT, number(file, "pid"));
     else
         line(out, "gateway", "%s",
-             stopped ? "not running, it was stopped in order" : "not running, it was killed");
+             stopped ? "not running; it was stopped in order"
+                     : "not running; it was killed, or this is a copy");
     if (number(file, "unreadable_rows") > 0)
         line(out, "left out", "%" JSON_INTEGER_FORMAT " rows that make no sense",
              number(file, "unreadable_rows"));

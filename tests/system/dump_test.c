@@ -256,7 +256,7 @@ static void a_kill_and_a_stop_in_order_are_told_apart(struct scene *s)
     assert_int_equal(gateway_stops(n->gateway), 0);
     gateway_is(s, "stopped");
     json_decref(dump_shows(s, "m1", "active", NULL, 0));
-    people_read(s, "not running, it was stopped in order");
+    people_read(s, "not running; it was stopped in order");
 }
 
 static const char *const endings[] = { "", "-wal", "-shm", "-lock", "-journal" };
