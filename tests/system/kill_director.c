@@ -5,6 +5,7 @@
  * a fault of its own. */
 #include "tests/system/kill_director.h"
 
+#include "tests/system/kill_excuse.h"
 #include "tests/xorshift.h"
 
 #include <stdlib.h>
@@ -102,6 +103,7 @@ static void broker_dies(struct kill_director *d, msec now)
 {
     broker_stops(d->scene->broker);
     note(d, now, "the broker is stopped");
+    excuse_broker(&d->world->plan->ledger, d->scene->broker->process.text);
     d->left.broker--;
     keep_log(&d->scene->broker->process, "broker", ++d->killed.broker);
     d->brokers_turn = d->left.gateway == 0;

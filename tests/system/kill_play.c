@@ -124,13 +124,14 @@ static bool close_play(void *thing, bool failed)
 #define BROKER_OPTIONS "max_queued_messages 0\nmax_inflight_messages 0\n"
 #define BROKER_OPTIONS_QUIET BROKER_OPTIONS "log_type none\nlog_type information\n"
 
-static void start_programs(struct scene *s)
+static void start_programs(struct scene *s, bool broker_talks)
 {
     char state[SCENE_PATH];
     const char *level = getenv("KILL_LEVEL");
     keeper_state(s, state);
     broker_start(s, (struct broker_options){ .persistence = true,
-                                             .more = level ? BROKER_OPTIONS : BROKER_OPTIONS_QUIET });
+                                             .more = level || broker_talks ? BROKER_OPTIONS
+                                                                           : BROKER_OPTIONS_QUIET });
     gateway_start_connected(
         s, (struct settings){ .state = state,
                               .level = level ? level : "info",
@@ -150,7 +151,7 @@ static struct play *open_play(struct scene *s, uint64_t seed, struct kill_toll t
 {
     static const struct air_weather weather = { .loss = 10, .twice = 2, .late = 0, .delay = 8 };
     bool aggregate = strcmp(s->mode, "aggregate") == 0;
-    start_programs(s);
+    start_programs(s, toll.broker > 0);
     struct play *p = calloc(1, sizeof *p);
     assert_non_null(p);
     *p = (struct play){ .scene = s, .seed = seed, .chance = seed, .begin = clock_ms() };
@@ -236,7 +237,6 @@ static void sum_up(const struct play *p, struct kill_result *r)
 {
     *r = (struct kill_result){ .killed = p->director.killed,
                                .frames = p->air.sent,
-                               .broker_repeats = p->world.broker_repeats,
                                .lasted = p->now - p->begin,
                                .slowest_start = p->director.slowest };
     snprintf(r->fault, sizeof r->fault, "%s", p->plan.ledger.fault);
@@ -252,6 +252,7 @@ static void sum_up(const struct play *p, struct kill_result *r)
     for (size_t i = 0; i < p->plan.ledger.count; i++) {
         const struct lane *one = &p->plan.ledger.lanes[i];
         r->repeated += one->repeated;
+        r->by_broker += one->by_broker;
         r->lost += one->accepted > one->received ? one->accepted - one->received : 0;
     }
 }

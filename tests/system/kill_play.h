@@ -10,8 +10,9 @@ struct kill_result {
     struct kill_toll killed;
     size_t up[KILL_QOS], down[KILL_QOS]; /* messages that arrived, at QoS 1 and 2 */
     size_t repeated;                     /* at QoS 1 */
-    size_t refused, dismissed, naps, frames, broker_repeats;
-    size_t lost; /* accepted and not arrived */
+    size_t refused, dismissed, naps, frames;
+    size_t by_broker; /* at QoS 2 twice, by Mosquitto's own fault (kill_excuse.h) */
+    size_t lost;      /* accepted and not arrived */
     msec lasted, slowest_start;
 };
 

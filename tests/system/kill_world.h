@@ -21,12 +21,6 @@ struct kill_world {
     msec now;
     bool connected, ready; /* ready: it has subscribed */
     size_t heard;          /* messages, in all */
-    unsigned connections;
-    size_t broker_repeats; /* QoS 2 messages that the broker sent again after it had heard PUBREC */
-    struct {
-        int packet_id;
-        unsigned connection;
-    } last[WORLD_TALES]; /* of what was heard from each node at QoS 2 */
     struct {
         struct kill_node *node;
         struct lane *lane;

@@ -17,6 +17,8 @@ struct lane {
     uint32_t accepted;  /* the last one whose publisher was told so */
     uint32_t received;  /* the last one, and all before it */
     uint32_t repeated;  /* arrivals at QoS 1 that were there before */
+    uint32_t excused;   /* as many may come twice at QoS 2, because ... */
+    uint32_t by_broker; /* ... it is proven that the broker did it, as these came */
 };
 
 struct ledger {
@@ -40,6 +42,10 @@ void ledger_accepts(struct ledger *l, struct lane *one);
 
 /* The receiver got this. */
 void ledger_receives(struct ledger *l, struct lane *one, struct span payload);
+
+/* At QoS 2 one message on this topic may come twice from now on, and it is not the gateway's fault. */
+void ledger_excuses(struct ledger *l, const char *topic);
+void ledger_excuses_nobody(struct ledger *l);
 
 /* Something must not be; only the first one is kept. */
 __attribute__((format(printf, 2, 3))) void ledger_blames(struct ledger *l, const char *format, ...);
