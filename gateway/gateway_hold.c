@@ -9,12 +9,12 @@
 
 #include <stdlib.h>
 
-enum held_kind { HELD_SEND, HELD_ACK, HELD_COMPLETION };
+enum held_kind { HELD_SEND, HELD_ACK };
 
 struct held {
     TAILQ_ENTRY(held) next;
     uint64_t ticket;
-    struct peer *peer; /* NULL: of the shared connection, or gone */
+    struct peer *peer; /* NULL: gone */
     enum held_kind kind;
     uint8_t ack; /* enum mqtt_type */
     uint16_t packet_id;
@@ -72,24 +72,7 @@ void gateway_hold_ack(struct gateway *g, struct peer *one, const struct mqtt_pac
     h->receipt = p->receipt;
 }
 
-void gateway_hold_completion(struct gateway *g, struct peer *one, uint32_t receipt, uint64_t ticket)
-{
-    struct held *h = hold(g, one, HELD_COMPLETION, ticket, 0);
-    if (h)
-        h->receipt = receipt;
-}
-
 /* ---- and now it may ---------------------------------------------------------------------------------------------- */
-
-static void complete(struct gateway *g, const struct held *h, msec now)
-{
-    struct upstream *u = h->peer ? peer_session(h->peer)->upstream : aggregate_upstream(g->aggregate);
-    struct link *l = h->peer ? *peer_link(h->peer) : g->shared;
-    if (!u || !l)
-        return;
-    mqtt_client_complete(&u->mqtt, h->receipt, now);
-    link_touch(l);
-}
 
 static void say(struct gateway *g, const struct held *h)
 {
@@ -116,10 +99,8 @@ static void let_go(struct gateway *g, struct held *h, msec now)
         peer_kept(h->peer)->held--;
     if (h->kind == HELD_SEND)
         say(g, h);
-    else if (h->kind == HELD_ACK)
-        acknowledge(g, h, now);
     else
-        complete(g, h, now);
+        acknowledge(g, h, now);
     free(h);
 }
 

@@ -122,7 +122,7 @@ void gateway_keep_nothing(struct gateway *g, struct peer *one); /* the session i
 void gateway_keep_all(struct gateway *g);
 void gateway_kept_already(struct gateway *g, struct peer *one);
 
-/* QoS 2 messages of the broker that it released: their ids go, and then it hears PUBCOMP. */
+/* Packet ids of QoS 2 messages that need not be remembered any more. */
 void gateway_forget_arrivals(struct gateway *g, struct upstream *u);
 
 /* ---- gateway_hold.c: answers wait for the store ---- */
@@ -131,7 +131,6 @@ void gateway_hold_send(struct gateway *g, struct peer *one, const struct address
                        const struct mqttsn_message *m, uint64_t ticket);
 void gateway_hold_ack(struct gateway *g, struct peer *one, const struct mqtt_packet *p,
                       uint64_t ticket);
-void gateway_hold_completion(struct gateway *g, struct peer *one, uint32_t receipt, uint64_t ticket);
 void gateway_release(struct gateway *g, msec now);       /* what is on disk */
 void gateway_release_plain(struct gateway *g, msec now); /* what promises nothing */
 void gateway_hold_no_more(struct gateway *g, struct peer *one, msec now); /* it is forgotten */

@@ -239,15 +239,17 @@ static void keep_arrivals(struct gateway *g, struct session *s)
     bool own = s->upstream && s->upstream->session == s;
     struct span link = own ? s->client_id : (struct span){ 0 };
     for (struct arrival *a; s->upstream && (a = arrivals_keep_next(&s->upstream->mqtt.arrivals));)
-        store_put_arrival(g->store, &(struct store_arrival){ link, a->packet_id });
+        store_put_arrival(g->store, &(struct store_arrival){ link, a->packet_id, a->digest });
 }
 
 void gateway_forget_arrivals(struct gateway *g, struct upstream *u)
 {
-    struct session *s = u->session;
-    for (struct arrival *a; g->store && (a = arrivals_forget_next(&u->mqtt.arrivals));) {
-        store_drop_arrival(g->store, s ? s->client_id : (struct span){ 0 }, a->packet_id);
-        gateway_hold_completion(g, s ? peer_of(s) : NULL, a->receipt, store_ticket(g->store));
+    struct arrivals *all = &u->mqtt.arrivals;
+    struct span link = u->session ? u->session->client_id : (struct span){ 0 };
+    for (struct arrival *a; (a = arrivals_forget_next(all));) {
+        if (g->store && a->kept)
+            store_drop_arrival(g->store, link, a->packet_id);
+        arrivals_end(all, a);
     }
 }
 

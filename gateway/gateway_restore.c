@@ -180,7 +180,7 @@ static void on_arrival(void *context, const struct store_arrival *row)
         u = peer_session(one)->upstream;
     }
     if (u->mqtt.state == MQTT_CLIENT_OFFLINE)
-        r->left_out += !arrivals_restore(&u->mqtt.arrivals, row->packet_id);
+        r->left_out += !arrivals_restore(&u->mqtt.arrivals, row->packet_id, row->digest);
 }
 
 /* ---- and on it goes ---------------------------------------------------------------------------------------------- */

@@ -90,11 +90,12 @@ struct store_exchange {
     msec since;
 };
 
-/* A QoS 2 message of the broker, taken and not released yet. `link` is the client id of a connection of its own, empty
+/* A QoS 2 message of the broker that was taken: it may be sent again. `link` is the client id of a connection of its own, empty
  * for the shared one. */
 struct store_arrival {
     struct span link;
     uint16_t packet_id;
+    uint32_t digest; /* of topic and payload */
 };
 
 /* Opens and creates the file and starts the writer. Whatever is wrong with the file is logged (one line: what, where,

@@ -182,7 +182,7 @@ void store_put_exchange(struct store *s, const struct store_exchange *row)
 
 void store_put_arrival(struct store *s, const struct store_arrival *row)
 {
-    PUT(s, STORE_PUT_ARRIVAL, text(row->link), number(row->packet_id));
+    PUT(s, STORE_PUT_ARRIVAL, text(row->link), number(row->packet_id), number(row->digest));
 }
 
 void store_drop_session(struct store *s, struct span client_id)

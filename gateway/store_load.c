@@ -161,6 +161,7 @@ static void read_arrival(struct rows *r)
     struct store_arrival row = { 0 };
     row.link = take_bytes(r, 0, TEXT_MAX);
     row.packet_id = take_u16(r);
+    row.digest = (uint32_t)take_number(r, UINT32_MAX);
     if (!r->wrong)
         r->reader->arrival(r->reader->context, &row);
 }

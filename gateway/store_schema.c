@@ -80,9 +80,10 @@ static const char version_1[] =
     "  since INTEGER, -- when it came into this phase\n"
     "  PRIMARY KEY(client_id, place)\n"
     ") WITHOUT ROWID;\n"
-    "CREATE TABLE arrival( -- QoS 2 messages of the broker, taken and not released yet\n"
+    "CREATE TABLE arrival( -- the last QoS 2 messages of the broker that were taken\n"
     "  link TEXT, -- client id of the connection; empty: the one that many share\n"
     "  packet_id INTEGER,\n"
+    "  digest INTEGER, -- of topic and payload: is it the same one, should the id come again?\n"
     "  PRIMARY KEY(link, packet_id)\n"
     ") WITHOUT ROWID;\n";
 
@@ -104,7 +105,7 @@ const char *const store_statements[STORE_OPS] = {
     [STORE_PUT_DOWNLINK] = "INSERT OR REPLACE INTO downlink VALUES(?,?,?,?,?,?,?,?,?)",
     [STORE_PUT_UPLINK] = "INSERT OR REPLACE INTO uplink VALUES(?,?,?,?,?,?,?,?,?)",
     [STORE_PUT_EXCHANGE] = "INSERT OR REPLACE INTO exchange VALUES(?,?,?,?,?,?,?)",
-    [STORE_PUT_ARRIVAL] = "INSERT OR REPLACE INTO arrival VALUES(?,?)",
+    [STORE_PUT_ARRIVAL] = "INSERT OR REPLACE INTO arrival VALUES(?,?,?)",
     [STORE_STEP_DOWNLINK] = "UPDATE downlink SET phase = ?2, message_id = ?3 WHERE row = ?1",
     [STORE_STEP_UPLINK] = "UPDATE uplink SET phase = ?2, message_id = ?3 WHERE row = ?1",
     [STORE_DROP_SESSION] = "DELETE FROM session WHERE client_id = ?",

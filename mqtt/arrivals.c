@@ -17,7 +17,7 @@ void arrivals_clear(struct arrivals *a)
 
 void arrivals_forget(struct arrivals *a)
 {
-    a->count = a->kept = a->unkept = 0;
+    a->count = a->exactly_once = a->done = 0;
 }
 
 struct arrival *arrivals_by_id(const struct arrivals *a, uint16_t packet_id)
@@ -39,8 +39,8 @@ struct arrival *arrivals_by_receipt(const struct arrivals *a, uint32_t receipt)
 void arrivals_end(struct arrivals *a, struct arrival *one)
 {
     size_t behind = a->count - 1 - (size_t)(one - a->list);
-    a->kept -= one->record == ARRIVAL_KEPT;
-    a->unkept -= one->qos == 2 && one->record == ARRIVAL_UNKEPT;
+    a->exactly_once -= one->qos == 2;
+    a->done -= one->state == ARRIVAL_DONE;
     memmove(one, one + 1, behind * sizeof *one);
     a->count--;
 }
@@ -62,7 +62,7 @@ struct arrival *arrivals_add(struct arrivals *a, uint16_t packet_id, uint8_t qos
     *new = (struct arrival){
         .receipt = a->last_receipt, .holders = 1, .packet_id = packet_id, .qos = qos
     };
-    a->unkept += qos == 2;
+    a->exactly_once += qos == 2;
     return new;
 }
 
@@ -86,9 +86,9 @@ void arrival_complete(struct arrival *a)
 
 void arrival_release(struct arrival *a)
 {
-    if (a->state == ARRIVAL_COMPLETE && a->record != ARRIVAL_KEPT)
+    if (a->state == ARRIVAL_COMPLETE)
         a->state = ARRIVAL_FINISHED;
-    else if (a->state == ARRIVAL_RECEIVED || a->state == ARRIVAL_COMPLETE)
+    else if (a->state == ARRIVAL_RECEIVED)
         a->state = ARRIVAL_RELEASED;
 }
 
@@ -101,42 +101,59 @@ void arrival_keep(struct arrival *a)
 
 struct arrival *arrivals_keep_next(struct arrivals *a)
 {
-    for (size_t i = 0; a->unkept > 0 && i < a->count; i++) {
+    for (size_t i = 0; a->exactly_once > a->done && i < a->count; i++) {
         struct arrival *one = &a->list[i];
-        if (!one->ours || one->record != ARRIVAL_UNKEPT || one->state >= ARRIVAL_RECEIVED)
+        if (!one->ours || one->kept || one->state >= ARRIVAL_RECEIVED)
             continue;
-        one->record = ARRIVAL_KEPT;
-        a->unkept--;
-        a->kept++;
+        one->kept = true;
         return one;
     }
+    return NULL;
+}
+
+static struct arrival *first_done(struct arrivals *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (a->list[i].state == ARRIVAL_DONE)
+            return &a->list[i];
     return NULL;
 }
 
 struct arrival *arrivals_forget_next(struct arrivals *a)
 {
-    for (size_t i = 0; a->kept > 0 && i < a->count; i++) {
-        struct arrival *one = &a->list[i];
-        if (one->record != ARRIVAL_KEPT || one->state != ARRIVAL_RELEASED)
-            continue;
-        one->record = ARRIVAL_FORGOTTEN;
-        a->kept--;
-        return one;
-    }
-    return NULL;
+    enum { REMEMBERED = 32 };
+    return a->done > REMEMBERED ? first_done(a) : NULL;
 }
 
-bool arrivals_restore(struct arrivals *a, uint16_t packet_id)
+bool arrivals_restore(struct arrivals *a, uint16_t packet_id, uint32_t digest)
 {
     struct arrival *one = arrivals_add(a, packet_id, 2);
     if (!one)
         return false;
-    one->state = ARRIVAL_COMPLETE;
+    one->state = ARRIVAL_DONE;
     one->holders = 0;
-    one->record = ARRIVAL_KEPT;
-    a->unkept--;
-    a->kept++;
+    one->ours = one->kept = true;
+    one->digest = digest;
+    a->done++;
     return true;
+}
+
+/* FNV-1a: the broker is no stranger who would look for collisions. */
+uint32_t arrival_digest(const struct mqtt_packet *p)
+{
+    uint32_t hash = 2166136261U;
+    for (size_t i = 0; i < p->topic.len; i++)
+        hash = (hash ^ p->topic.at[i]) * 16777619U;
+    for (size_t i = 0; i < p->payload.len; i++)
+        hash = (hash ^ p->payload.at[i]) * 16777619U;
+    return hash;
+}
+
+bool arrival_is(const struct arrival *one, const struct mqtt_packet *p)
+{
+    if (one->state == ARRIVAL_REFUSED) /* there may be room now */
+        return false;
+    return one->state != ARRIVAL_DONE || (p->dup && one->digest == arrival_digest(p));
 }
 
 /* ---- those nobody has room for ----------------------------------------------------------------------------------- */
@@ -157,9 +174,19 @@ void arrivals_forget_refused(struct arrivals *a)
 bool arrivals_only_refused(const struct arrivals *a)
 {
     for (size_t i = 0; i < a->count; i++)
-        if (a->list[i].state != ARRIVAL_REFUSED)
+        if (a->list[i].state != ARRIVAL_REFUSED && a->list[i].state != ARRIVAL_DONE)
             return false;
-    return a->count > 0;
+    return a->count > a->done;
+}
+
+/* The youngest is last, so that the oldest is forgotten first. */
+static void arrivals_done(struct arrivals *a, struct arrival *one)
+{
+    struct arrival last = *one;
+    last.state = ARRIVAL_DONE;
+    memmove(one, one + 1, (a->count - 1 - (size_t)(one - a->list)) * sizeof *one);
+    a->list[a->count - 1] = last;
+    a->done++;
 }
 
 static enum mqtt_type arrival_due(const struct arrival *a, bool first_open)
@@ -183,8 +210,10 @@ bool arrivals_due(struct arrivals *a, struct mqtt_packet *ack)
         *ack = (struct mqtt_packet){ .type = type, .packet_id = one->packet_id };
         if (type == MQTT_PUBREC)
             one->state = one->through ? ARRIVAL_COMPLETE : ARRIVAL_RECEIVED;
+        else if (type == MQTT_PUBCOMP)
+            arrivals_done(a, one);
         else
-            arrivals_end(a, &a->list[i]);
+            arrivals_end(a, one);
         return true;
     }
     return false;

@@ -12,14 +12,8 @@ enum arrival_state {
     ARRIVAL_RELEASED, /* QoS 2: PUBREL came, the receiver is not through yet */
     ARRIVAL_COMPLETE, /* QoS 2: the receiver is through, PUBREL did not come yet */
     ARRIVAL_FINISHED, /* QoS 2: PUBCOMP is due */
+    ARRIVAL_DONE,     /* QoS 2: all is said, and it is remembered for a while */
     ARRIVAL_REFUSED /* nobody has room for it: the broker keeps it and sends it again on the next connection */
-};
-
-/* Is its packet id on disk? */
-enum arrival_record {
-    ARRIVAL_UNKEPT,
-    ARRIVAL_KEPT, /* so PUBCOMP waits until it is not there any more */
-    ARRIVAL_FORGOTTEN
 };
 
 struct arrival {
@@ -27,16 +21,17 @@ struct arrival {
     uint32_t holders; /* receivers that have not taken it yet */
     uint16_t packet_id;
     uint8_t qos;
-    uint8_t state;  /* enum arrival_state */
-    bool ours;      /* QoS 2: a receiver has it on disk, so its packet id has to be there too */
-    bool through;   /* the receiver went through its own QoS 2 exchange before PUBREC could leave */
-    uint8_t record; /* enum arrival_record; QoS 2 only */
+    uint8_t state; /* enum arrival_state */
+    bool ours;     /* QoS 2: a receiver has it on disk, so its packet id has to be there too ... */
+    bool kept;     /* ... and it is */
+    bool through;  /* the receiver went through its own QoS 2 exchange before PUBREC could leave */
+    uint32_t digest; /* QoS 2: of topic and payload */
 };
 
 struct arrivals {
     struct arrival *list; /* in order of arrival */
     size_t room, count;
-    size_t kept, unkept; /* how many are of QoS 2 and on disk, and not on disk */
+    size_t exactly_once, done; /* how many are of QoS 2; how many of them are done */
     uint32_t last_receipt;
 };
 
@@ -65,11 +60,17 @@ void arrival_keep(struct arrival *a);
  * must not be taken twice: those that are ours. What is only in memory is still the broker's. NULL when there is none.
  * The next one to be put on disk; it counts as kept from now on. */
 struct arrival *arrivals_keep_next(struct arrivals *a);
-/* The next one that the broker has released, to be taken off the disk; after that mqtt_client_complete ends it. */
+/* The oldest of those that are done, when more are than need be remembered; to be taken off the disk where it is kept, and
+ * then arrivals_end is the caller's to call. */
 struct arrival *arrivals_forget_next(struct arrivals *a);
 
-/* One of an earlier run, taken and not released. False: no memory. */
-MUST_CHECK bool arrivals_restore(struct arrivals *a, uint16_t packet_id);
+/* One of an earlier run, taken and perhaps released. False: no memory. */
+MUST_CHECK bool arrivals_restore(struct arrivals *a, uint16_t packet_id, uint32_t digest);
+
+/* Is this PUBLISH, which has the packet id of `one`, the same message? Brokers send again what they do not know that we
+ * have, and Mosquitto 2.0 what it knew before its restart; others soon give the id to another message. */
+bool arrival_is(const struct arrival *one, const struct mqtt_packet *p);
+uint32_t arrival_digest(const struct mqtt_packet *p);
 
 /* Nobody has room for it. It holds back nobody behind it. */
 void arrival_refuse(struct arrival *a);

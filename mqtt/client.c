@@ -194,7 +194,7 @@ static enum mqtt_event message_arrived(struct mqtt_client *c, struct mqtt_packet
     if (p->qos == 0)
         return MQTT_EVENT_MESSAGE;
     struct arrival *a = arrivals_by_id(&c->arrivals, p->packet_id);
-    if (a && a->state == ARRIVAL_REFUSED) { /* there may be room now */
+    if (a && !arrival_is(a, p)) { /* another one, under an id that is free again */
         arrivals_end(&c->arrivals, a);
     } else if (a) { /* sent again: the open delivery answers for both (SN-DLV-16) */
         if (a->qos == 2 && a->state >= ARRIVAL_RECEIVED)
@@ -204,6 +204,7 @@ static enum mqtt_event message_arrived(struct mqtt_client *c, struct mqtt_packet
     a = arrivals_add(&c->arrivals, p->packet_id, p->qos);
     if (!a)
         return MQTT_EVENT_VIOLATION;
+    a->digest = p->qos == 2 ? arrival_digest(p) : 0;
     p->receipt = a->receipt;
     return MQTT_EVENT_MESSAGE;
 }
@@ -212,7 +213,7 @@ static enum mqtt_event message_arrived(struct mqtt_client *c, struct mqtt_packet
 static enum mqtt_event release_arrived(struct mqtt_client *c, uint16_t packet_id, msec now)
 {
     struct arrival *a = arrivals_by_id(&c->arrivals, packet_id);
-    if (!a) {
+    if (!a || a->state == ARRIVAL_DONE) {
         put_ack(c, MQTT_PUBCOMP, packet_id, now);
         return MQTT_EVENT_NONE;
     }

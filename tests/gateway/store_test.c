@@ -337,7 +337,7 @@ static void rows_that_make_no_sense_are_left_out(void **state)
         " (5, 'm1', 1, 2, 'waiting', 0, 0, 'a', 'b'), (6, 'm1', 1, 0, 'waiting', 0, -1, 'a', 'b'),"
         " (7, 'm1', 1, 0, 'waiting', 0, 0, 'a', zeroblob(70000))",
         "INSERT INTO exchange VALUES('m1', 200, 'free', 0, 0, 0, 0), ('m1', 1, 'free', 0, 0, 1 << 32, 0)",
-        "INSERT INTO arrival VALUES('', 1e9), ('m1', 70000)",
+        "INSERT INTO arrival VALUES('', 1e9, 1), ('m1', 70000, 1), ('m1', 7, -1)",
     };
     struct desk *d = *state;
     desk_starts(d);

@@ -58,22 +58,23 @@ static void pubrec_waits_for_the_disk_even_if_the_client_is_awake(void **scene) 
     client_receives(*scene, "m1", on(2, false));
 }
 
-static void pubcomp_waits_until_its_number_is_off_the_disk(void **scene) /* MQTT-4.3.3-2 */
+/* As Mosquitto 2.0 does when it is stopped between its PUBREL and our PUBCOMP. */
+static void what_the_broker_sends_again_after_its_pubrel_is_the_same(void **scene) /* design rule 4 */
 {
     given_client(scene, "m1", 2);
     broker_publishes(*scene, "lamp/1", "on", 2, 40);
     broker_receives(*scene, P(PUBREC, .packet_id = 40));
     client_ends(*scene, "m1", client_receives(*scene, "m1", on(2, false)));
-    the_store_waits(*scene);
-    broker_sends(*scene, P(PUBREL, .packet_id = 40));
-    broker_receives_nothing(*scene);
-    assert_int_equal(arrivals_on_disk(*scene), 0);
-    broker_sends(*scene, P(PUBREL, .packet_id = 40)); /* impatient */
-    broker_receives_nothing(*scene);
-    the_store_commits(*scene);
-    broker_receives(*scene, P(PUBCOMP, .packet_id = 40));
-    broker_sends(*scene, P(PUBREL, .packet_id = 40)); /* it did not hear it */
-    broker_receives(*scene, P(PUBCOMP, .packet_id = 40));
+    broker_ends(*scene, 40);
+    assert_int_equal(arrivals_on_disk(*scene), 1);
+    broker_sends(*scene, P(PUBLISH, .qos = 2, .dup = true, .packet_id = 40, .topic = TEXT("lamp/1"),
+                           .payload = TEXT("on")));
+    broker_receives(*scene, P(PUBREC, .packet_id = 40));
+    broker_ends(*scene, 40);
+    nothing_is_sent(*scene);
+    broker_publishes(*scene, "lamp/1", "on", 2, 40); /* the number is free again */
+    broker_receives(*scene, P(PUBREC, .packet_id = 40));
+    waiting_for_the_client(*scene, "m1", 1);
 }
 
 static void the_broker_need_not_wait_for_the_client(void **scene) /* design rule 7 */
@@ -83,7 +84,6 @@ static void the_broker_need_not_wait_for_the_client(void **scene) /* design rule
     broker_receives(*scene, P(PUBREC, .packet_id = 40));
     uint16_t id = client_receives(*scene, "m1", on(2, false));
     broker_ends(*scene, 40);
-    assert_int_equal(arrivals_on_disk(*scene), 0);
     waiting_for_the_client(*scene, "m1", 1);
     client_ends(*scene, "m1", id);
     waiting_for_the_client(*scene, "m1", 0);
@@ -300,7 +300,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         KEPT_BOTH(pubrec_waits_for_the_disk_even_if_the_client_is_awake),
-        KEPT_BOTH(pubcomp_waits_until_its_number_is_off_the_disk),
+        KEPT_BOTH(what_the_broker_sends_again_after_its_pubrel_is_the_same),
         KEPT_BOTH(the_broker_need_not_wait_for_the_client),
         KEPT_BOTH(what_the_broker_sends_again_is_not_taken_again),
         KEPT_BOTH(a_broker_that_forgot_may_use_the_number_again),

@@ -196,7 +196,7 @@ static void restore_arrival(struct scene *s, const struct stored_arrival *row)
     if (c && !c->dialled)
         scene_own(s, c);
     struct upstream *u = c ? &c->own : aggregate_upstream(s->shared);
-    assert_true(arrivals_restore(&u->mqtt.arrivals, row->packet_id));
+    assert_true(arrivals_restore(&u->mqtt.arrivals, row->packet_id, row->digest));
 }
 
 /* A gateway that was killed said no DISCONNECT, so the broker has published the wills that it knew. */

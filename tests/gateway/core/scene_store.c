@@ -225,7 +225,7 @@ static void keep_arrivals(struct scene *s, const struct scene_client *c, size_t 
     for (struct arrival *a; u && (a = arrivals_keep_next(&u->mqtt.arrivals));) {
         assert_true(d->arrival_count < STORE_FEW);
         d->arrivals[d->arrival_count++] =
-            (struct stored_arrival){ s->shared ? SCENE_CLIENTS : client, a->packet_id };
+            (struct stored_arrival){ s->shared ? SCENE_CLIENTS : client, a->packet_id, a->digest };
     }
 }
 
@@ -293,24 +293,18 @@ bool scene_hold_ack(struct scene *s, const struct scene_client *c, const struct 
     return true;
 }
 
-/* Whose QoS 2 message of the broker is released: its packet id goes, and then PUBCOMP. */
+/* Packet ids that need not be remembered any more. */
 void scene_forget_arrivals(struct scene *s, struct upstream *u, size_t client)
 {
-    if (!s->store)
-        return;
-    struct stored *d = &s->store->open;
+    struct stored *d = s->store ? &s->store->open : NULL;
     for (struct arrival *a; (a = arrivals_forget_next(&u->mqtt.arrivals));) {
-        size_t i = 0;
-        while (i < d->arrival_count &&
-               (d->arrivals[i].packet_id != a->packet_id || d->arrivals[i].client != client))
-            i++;
-        assert_true(i < d->arrival_count);
-        d->arrivals[i] = d->arrivals[--d->arrival_count];
-        hold(s, HELD_COMPLETION, client, s->store->ticket)->ack.receipt = a->receipt;
+        for (size_t i = d ? d->arrival_count : 0; i-- > 0;)
+            if (d->arrivals[i].packet_id == a->packet_id && d->arrivals[i].client == client)
+                d->arrivals[i] = d->arrivals[--d->arrival_count];
+        arrivals_end(&u->mqtt.arrivals, a);
     }
 }
 
-/* The broker forgot what it had sent. */
 void scene_drop_arrivals(struct scene *s, size_t client)
 {
     struct stored *d = &s->store->open;
@@ -322,10 +316,7 @@ void scene_drop_arrivals(struct scene *s, size_t client)
 static void let_go(struct scene *s, const struct held *h)
 {
     struct scene_client *c = h->client < SCENE_CLIENTS ? &s->clients[h->client] : NULL;
-    if (h->kind == HELD_COMPLETION)
-        mqtt_client_complete(c ? &c->own.mqtt : &aggregate_upstream(s->shared)->mqtt,
-                             h->ack.receipt, s->now);
-    else if (h->kind == HELD_ACK && c->here)
+    if (h->kind == HELD_ACK && c->here)
         scene_request(s, c, &h->ack);
     else if (h->kind == HELD_SEND)
         scene_deliver(s, c, &h->message);

@@ -52,6 +52,7 @@ struct stored_session {
 struct stored_arrival {
     size_t client;
     uint16_t packet_id;
+    uint32_t digest;
 };
 
 struct stored {
@@ -61,7 +62,7 @@ struct stored {
     size_t message_count, arrival_count;
 };
 
-enum held_kind { HELD_NOTHING, HELD_SEND, HELD_ACK, HELD_COMPLETION };
+enum held_kind { HELD_NOTHING, HELD_SEND, HELD_ACK };
 
 /* What may not leave before the ticket is safe. */
 struct held {
