@@ -31,7 +31,7 @@ UNIT_TESTS := $(filter-out tests/system/%,$(wildcard tests/*/*_test.c tests/*/*/
 SYSTEM_TESTS := $(wildcard tests/system/*_test.c)
 SCRIPT_TESTS := $(wildcard tests/*_test.sh tests/*/*_test.sh tests/*/*_test.py)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
-BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_SRC := $(filter-out tests/bench/slow_disk.c,$(wildcard tests/bench/*.c))
 ALL_SRC := $(wildcard $(addsuffix /*.c,mqtt mqttsn gateway gateway/core radio config tools tests/* tests/*/*))
 MAN_PAGES := $(wildcard gateway/*.[1-8] tools/*.[1-8])
 
@@ -59,7 +59,7 @@ DESK_LIB := $(BUILD)/libdesk.a
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_TESTS) $(SYSTEM_TESTS))
 REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZERS))
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
-BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
+BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC)) $(BUILD)/tests/bench/slow_disk.so
 
 # ---- build ----------------------------------------------------------------------------------------------------------
 all: $(PROGRAMS:%=$(BUILD)/%) ## the programs, in build/
@@ -130,6 +130,10 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(TOOL_LIB) $(PURE_LIB)
 	$(call say,link $@)
 	$(Q)$(LINK) $(filter %.o,$^) $(filter %.a,$^) $(LIBS) -lm
 $(BUILD)/tests/bench/broker_stub: $(call objects,$(wildcard tests/bench/stub/*.c))
+$(BUILD)/tests/bench/%.so: tests/bench/%.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,link $@)
+	$(Q)$(CC) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(SESSIONS_LIB) $(SHELL_LIB) $(TOOL_LIB) \
                    $(PURE_LIB)
 	@mkdir -p $(@D)
