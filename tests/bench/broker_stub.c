@@ -1,13 +1,15 @@
 /* broker_stub.c -- a broker that is never the bottleneck.
  *
- *     broker_stub [--publish-rate N --publish-after SUBSCRIPTIONS [--publish-size OCTETS] [--publish-qos 0|1|2]]
+ *     broker_stub [--publish-rate N --publish-after SUBSCRIPTIONS [--publish-size OCTETS] [--publish-qos 0|1|2]
+ *                 [--publish-each MESSAGES]] [--die-after PUBLISHES]
  *
  * Above some 150,000 messages a second Mosquitto is what a bench would measure. This stub accepts any number of MQTT
  * 3.1.1 connections, says yes to everything (CONNACK, SUBACK, PUBACK, PUBREC, PUBCOMP, PINGRESP) and routes nothing.
  * It counts what arrives by the stamps of mqttsn-bench (tools/bench_stamp.h): distinct, duplicated, and how long on
  * the way. For downlink it sends stamped messages itself, in turn to each filter somebody subscribed to. Reads are
  * 256 KiB, all answers to one read leave in one send. PUBLISH is taken apart by hand, because it is what comes by
- * the million. It prints `port N`; SIGUSR1 prints a line `counts name=value ...`, and so does its end by SIGTERM. */
+ * the million. It prints `port N`; SIGUSR1 prints a line `counts name=value ...`, and so does its end: by SIGTERM, or
+ * as soon as it was sent so many publishes, with none of what it had heard last answered. */
 #include "mqtt/packet.h"
 #include "tests/bench/stub/publisher.h"
 #include "tools/bench_tally.h"
@@ -47,6 +49,7 @@ static struct stub {
     struct writer w;
     struct bench_tally tally;
     uint64_t accepted, closed, connects, publishes, dup_flags, acknowledged, subscribes;
+    uint64_t die_after; /* publishes; 0 = never */
     struct publisher publisher;
 } stub = { .publisher = { .payload = 32 } };
 
@@ -212,6 +215,14 @@ static void keep_rest(int fd, struct span left)
         memcpy(stub.rest[fd].bytes, left.at, left.len);
 }
 
+static void die_if_due(void)
+{
+    if (stub.die_after == 0 || stub.publishes < stub.die_after)
+        return;
+    print_counts();
+    exit(0);
+}
+
 static void hear_peer(int fd)
 {
     const size_t before = stub.rest[fd].len;
@@ -228,6 +239,7 @@ static void hear_peer(int fd)
     bool broken = false;
     while (in.len > 0 && walk_one(fd, &in, now, &broken))
         continue;
+    die_if_due();
     if (broken || !flush_out(fd)) {
         close_peer(fd);
         return;
@@ -311,6 +323,8 @@ static bool read_options(int argc, char **argv)
                                              { "publish-after", required_argument, NULL, 'a' },
                                              { "publish-size", required_argument, NULL, 's' },
                                              { "publish-qos", required_argument, NULL, 'q' },
+                                             { "publish-each", required_argument, NULL, 'e' },
+                                             { "die-after", required_argument, NULL, 'd' },
                                              { 0 } };
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         const double value = optarg ? strtod(optarg, NULL) : -1;
@@ -322,6 +336,10 @@ static bool read_options(int argc, char **argv)
             stub.publisher.after = (size_t)value;
         else if (c == 's')
             stub.publisher.payload = (size_t)value;
+        else if (c == 'e')
+            stub.publisher.each = (uint64_t)value;
+        else if (c == 'd')
+            stub.die_after = (uint64_t)value;
         else
             stub.publisher.qos = (unsigned)value;
     }
@@ -357,7 +375,8 @@ int main(int argc, char **argv)
 {
     if (!read_options(argc, argv)) {
         fprintf(stderr, "usage: broker_stub [--publish-rate N --publish-after SUBSCRIPTIONS "
-                        "[--publish-size OCTETS] [--publish-qos 0|1|2]]\n");
+                        "[--publish-size OCTETS] [--publish-qos 0|1|2]\n"
+                        "                   [--publish-each MESSAGES]] [--die-after PUBLISHES]\n");
         return 2;
     }
     raise_descriptor_limit();

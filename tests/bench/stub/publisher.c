@@ -51,7 +51,9 @@ uint64_t publisher_due(struct publisher *p, uint64_t now_ns)
         return 0;
     if (p->begin_ns == 0)
         p->begin_ns = now_ns;
-    const uint64_t due = (uint64_t)((double)(now_ns - p->begin_ns) * p->rate / 1e9);
+    const uint64_t most = p->each > 0 ? p->each * p->count : UINT64_MAX;
+    uint64_t due = (uint64_t)((double)(now_ns - p->begin_ns) * p->rate / 1e9);
+    due = due < most ? due : most;
     return due > p->published ? due - p->published : 0;
 }
 

@@ -8,8 +8,9 @@ enum { PUBLISHER_PAYLOAD_MAX = 32 << 10 };
 struct publisher_filter;
 
 struct publisher {
-    double rate;  /* messages per second, 0 = none */
-    size_t after; /* begin when so many filters are known */
+    double rate;   /* messages per second, 0 = none */
+    size_t after;  /* begin when so many filters are known */
+    uint64_t each; /* end after so many for each filter, 0 = never */
     size_t payload;
     unsigned qos;
     uint64_t published;
