@@ -51,6 +51,23 @@ static void a_full_connection_takes_nothing(void **scene) /* SN-CNG-4 */
     broker_gets(*scene, 1, false, 1);
 }
 
+static void a_full_connection_takes_no_qos_0_either(void **scene) /* SN-CNG-4 */
+{
+    client_connects(*scene, "m1", true);
+    broker_goes_away(*scene);
+    client_sends(*scene, "m1",
+                 M(PUBLISH, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 2, .tail = TEXT("1")));
+    assert_false(a_drain_turn(*scene, "m1"));
+    broker_returns(*scene, false);
+    struct upstream *u = session_of(*scene, "m1")->upstream;
+    u->waiting = 1 << 20;
+    assert_false(a_drain_turn(*scene, "m1"));
+    broker_receives_nothing(*scene);
+    u->waiting = 0;
+    (void)a_drain_turn(*scene, "m1");
+    broker_gets(*scene, 0, false, 1);
+}
+
 static void a_message_the_broker_closes_over_is_dropped_at_last(void **scene) /* SN-BRK-7 */
 {
     given_waiting(scene, 1, 2, false);
@@ -210,6 +227,7 @@ int main(void)
         KEPT_BOTH(who_is_never_answered_says_nothing_again),
         KEPT_BOTH(an_answer_that_fits_nothing_changes_nothing),
         KEPT_BOTH(a_full_connection_takes_nothing),
+        KEPT_BOTH(a_full_connection_takes_no_qos_0_either),
         KEPT_BOTH(a_message_the_broker_closes_over_is_dropped_at_last),
         KEPT_BOTH(a_broker_that_remembers_gets_it_again_as_dup),
         KEPT_BOTH(a_broker_that_forgot_gets_it_anew),

@@ -72,6 +72,16 @@ static void nothing_leaves_that_has_no_row(void **scene) /* design rule 1 */
     one->row = row;
 }
 
+static void qos_1_is_written_once(void **scene) /* flash wear */
+{
+    struct scene *s = *scene;
+    given_waiting(scene, 1, 1, true);
+    the_store_waits(s);
+    (void)a_drain_turn(s, "m1");
+    broker_gets(s, 1, false, 1);
+    assert_int_equal(the_row(s, "m1")->phase, QUEUED_WAITING);
+}
+
 static void what_waits_for_nobody_has_no_turn(void **scene)
 {
     client_connects(*scene, "m1", true);
@@ -188,6 +198,7 @@ int main(void)
         KEPT_BOTH(eight_may_be_on_their_way),
         KEPT_BOTH(nothing_leaves_before_it_is_on_disk),
         KEPT_BOTH(nothing_leaves_that_has_no_row),
+        KEPT_BOTH(qos_1_is_written_once),
         KEPT_BOTH(what_waits_for_nobody_has_no_turn),
         KEPT_BOTH(qos_2_is_numbered_on_disk_before_it_leaves),
         KEPT_BOTH(pubrel_waits_until_pubrec_is_on_disk),

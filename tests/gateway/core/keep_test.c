@@ -174,6 +174,7 @@ static void what_waits_behind_it_is_kept_with_it(void **scene)
     broker_receives_nothing(*scene);
     time_passes(*scene, 1);
     broker_receives(*scene, P(PUBACK, .packet_id = 42));
+    assert_int_equal(((struct scene *)*scene)->store->writes, 3); /* each once */
     client_takes(*scene, "m1", id);
     id = client_receives(*scene, "m1", on(1, false));
     client_takes(*scene, "m1", id);
@@ -297,6 +298,19 @@ static void what_the_client_refuses_leaves_the_disk(void **scene) /* SN-DLV-11 *
     waiting_for_the_client(*scene, "m1", 0);
 }
 
+static void who_is_congested_costs_no_disk(void **scene) /* SN-DLV-10, flash wear */
+{
+    given_sleeper(scene, 1);
+    broker_publishes(*scene, "lamp/1", "on", 1, 40);
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+    client_wakes(*scene);
+    uint16_t id = client_receives(*scene, "m1", on(1, false));
+    client_sends(*scene, "m1",
+                 M(PUBACK, .topic_id = 3, .message_id = id, .return_code = MQTTSN_CONGESTION));
+    client_receives(*scene, "m1", M(PINGRESP));
+    assert_int_equal(((struct scene *)*scene)->store->writes, 1);
+}
+
 static void a_clean_connect_takes_all_off_the_disk(void **scene) /* SN-SES-1 */
 {
     given_client(scene, "m1", 1);
@@ -352,6 +366,7 @@ int main(void)
         KEPT_BOTH(what_finds_no_room_is_not_put_on_disk),
         KEPT_BOTH(what_is_too_old_leaves_the_disk),
         KEPT_BOTH(what_the_client_refuses_leaves_the_disk),
+        KEPT_BOTH(who_is_congested_costs_no_disk),
         KEPT_BOTH(a_clean_connect_takes_all_off_the_disk),
         KEPT_BOTH(what_no_radio_carries_leaves_the_disk),
     };

@@ -228,15 +228,19 @@ static void a_broker_that_forgot_them_is_asked_again(void **scene) /* SN-SES-6 *
 static void holders_of_a_shared_filter_are_counted_on(void **scene) /* SN-GW-6 */
 {
     struct scene *s = *scene;
-    given_client(scene, "m1", 0);
+    given_client(scene, "m1", 1);
     client_connects(s, "m2", false);
-    client_subscribes(s, "m2", "lamp/1", 1);
+    client_sends(s, "m2", M(SUBSCRIBE, .message_id = 9, .tail = TEXT("lamp/1")));
+    uint16_t id = broker_receives(s, P(SUBSCRIBE, .qos = 1, .topic = TEXT("lamp/1")));
+    broker_sends(s, P(SUBACK, .packet_id = id, .code = 1));
+    client_receives(s, "m2", M(SUBACK, .message_id = 9, .topic_id = 3));
+    round_ends(s);
     restarts(s);
     broker_returns(s, true);
     broker_publishes(s, "lamp/1", "on", 1, 40);
-    uint16_t id = client_receives(s, "m2", on(1, false, 0));
-    client_receives(s, "m1", on(0, false, 0));
-    client_sends(s, "m2", M(PUBACK, .topic_id = 3, .message_id = id));
+    client_receives(s, "m2", on(0, false, 0));
+    id = client_receives(s, "m1", on(1, false, 0));
+    client_sends(s, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
     broker_receives(s, P(PUBACK, .packet_id = 40));
     client_sends(s, "m1", M(UNSUBSCRIBE, .message_id = 8, .tail = TEXT("lamp/1")));
     client_receives(s, "m1", M(UNSUBACK, .message_id = 8)); /* m2 still wants it */

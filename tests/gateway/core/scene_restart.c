@@ -55,6 +55,14 @@ bool a_drain_turn(struct scene *s, const char *who)
     return more;
 }
 
+void scene_perform_for(struct scene *s, const char *who)
+{
+    struct scene_client *c = scene_find(s, who);
+    assert_non_null(c);
+    scene_perform(s, c);
+    scene_settle(s);
+}
+
 /* ---- at the end of a scene --------------------------------------------------------------------------------------- */
 
 /* At QoS 1 a message is only there or not. */

@@ -60,6 +60,7 @@ static void put_message(struct scene *s, size_t client, struct queued *q)
 {
     struct stored *d = &s->store->open;
     q->ticket = s->store->ticket;
+    s->store->writes++;
     if (q->row == 0) {
         assert_true(d->message_count < STORE_ROWS);
         struct stored_message *new = &d->messages[d->message_count++];
@@ -222,10 +223,15 @@ static void keep_arrivals(struct scene *s, const struct scene_client *c, size_t 
 {
     struct upstream *u = c->session.upstream;
     struct stored *d = &s->store->open;
+    size_t link = s->shared ? SCENE_CLIENTS : client;
     for (struct arrival *a; u && (a = arrivals_keep_next(&u->mqtt.arrivals));) {
-        assert_true(d->arrival_count < STORE_FEW);
-        d->arrivals[d->arrival_count++] =
-            (struct stored_arrival){ s->shared ? SCENE_CLIENTS : client, a->packet_id, a->digest };
+        size_t i = 0;
+        while (i < d->arrival_count &&
+               (d->arrivals[i].client != link || d->arrivals[i].packet_id != a->packet_id))
+            i++;
+        assert_true(i < STORE_FEW);
+        d->arrival_count += i == d->arrival_count;
+        d->arrivals[i] = (struct stored_arrival){ link, a->packet_id, a->digest };
     }
 }
 

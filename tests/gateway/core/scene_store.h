@@ -79,6 +79,7 @@ struct scene_store {
     bool waits;                  /* commits only when a test says so */
     struct stored open, on_disk; /* with the batch that is open; and as a kill leaves it */
     uint64_t last_row, ticket, safe;
+    size_t writes; /* of messages and their steps */
     struct held held[SCENE_LOG];
     size_t first_held, held_count;
 };
@@ -109,6 +110,9 @@ const struct stored_message *the_row(struct scene *s, const char *who);
 
 /* The client's turn to hand one waiting message to the broker. True: one more could do more. */
 bool a_drain_turn(struct scene *s, const char *who);
+
+/* What scene.actions holds, as if the client's session had decided it. */
+void scene_perform_for(struct scene *s, const char *who);
 
 /* kill -9: what was not committed is lost, and so is all memory. The broker's connections are gone. */
 void the_gateway_is_killed(struct scene *s);
