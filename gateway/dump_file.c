@@ -72,24 +72,38 @@ static bool holds(const char *line, const struct stat *lock, long wanted, long *
     snprintf(device, sizeof device, " %02x:%02x%s", major(lock->st_dev), minor(lock->st_dev), inode);
     if (!who || !strstr(line, " FLOCK ") || !strstr(line, inode))
         return false;
-    *pid = strtol(who + strlen(" WRITE "), NULL, 10);
-    return *pid == wanted || strstr(line, device);
+    const long found = strtol(who + strlen(" WRITE "), NULL, 10);
+    if (found != wanted && !strstr(line, device))
+        return false;
+    *pid = found;
+    return true;
 }
 
+static bool look_up(const struct stat *lock, long wanted, long *pid)
+{
+    char line[256];
+    bool found = false;
+    FILE *locks = fopen("/proc/locks", "re");
+    while (locks && !found && fgets(line, sizeof line, locks))
+        found = holds(line, lock, wanted, pid);
+    if (locks)
+        fclose(locks);
+    return found;
+}
+
+/* The list of locks is read in pieces, and one may slip through between two of them when others come and go. */
 static bool is_locked(const char *path, long *pid)
 {
-    char lock[STORE_PATH + 8], line[256];
+    enum { LOOKS = 8 };
+    char lock[STORE_PATH + 8];
     struct stat about;
     bool found = false;
     snprintf(lock, sizeof lock, "%s-lock", path);
     if (stat(lock, &about) != 0)
         return false;
     const long wanted = number_in(lock);
-    FILE *locks = fopen("/proc/locks", "re");
-    while (locks && !found && fgets(line, sizeof line, locks))
-        found = holds(line, &about, wanted, pid);
-    if (locks)
-        fclose(locks);
+    for (int i = 0; i < LOOKS && !found; i++)
+        found = look_up(&about, wanted, pid);
     return found;
 }
 
