@@ -1,5 +1,5 @@
-/* kept_test.c -- requests and arrivals that somebody has on disk: they outlive the connection, their owner's interest in
- * others, and the process (MQTT 3.1.1, sections 2.3.1, 4.3.3, 4.4). */
+/* kept_test.c -- requests and arrivals that somebody has on disk: they outlive the connection, their owner, and the
+ * process (MQTT 3.1.1, sections 2.3.1, 4.3.3, 4.4). */
 #include "mqtt/client.h"
 
 #include <setjmp.h>
@@ -290,8 +290,8 @@ static void what_is_done_is_remembered_until_others_come(void **state) /* MQTT-4
     enum { REMEMBERED = 32 };
     struct mqtt_client c = online();
     (void)state;
-    for (uint16_t id = 1; id <= REMEMBERED; id++)
-        ends(&c, id);
+    for (unsigned id = 1; id <= REMEMBERED; id++)
+        ends(&c, (uint16_t)id);
     assert_null(arrivals_forget_next(&c.arrivals));
     ends(&c, REMEMBERED + 1);
     struct arrival *oldest = arrivals_forget_next(&c.arrivals);

@@ -97,6 +97,30 @@ static void what_cannot_be_written_is_not_sent(void **state) /* MQTT-1.5.3 */
     mqtt_client_clear(&c);
 }
 
+/* What an earlier run had under way. */
+static bool client_restores(size_t n)
+{
+    struct mqtt_client c;
+    struct mqtt_packet p = long_message(7);
+    p.qos = 2;
+    mqtt_client_init(&c, 0, 1000);
+    memory_ends_after(n);
+    bool restored = mqtt_client_restore(&c, &p, false, &c);
+    bool arrived = arrivals_restore(&c.arrivals, 9, 1);
+    bool ended = memory_is_back();
+    assert_int_equal(restored && arrived, !ended);
+    assert_int_equal(c.flights.count, restored);
+    assert_int_equal(c.arrivals.count, arrived);
+    mqtt_client_clear(&c);
+    return ended;
+}
+
+static void without_memory_nothing_is_half_restored(void **state)
+{
+    (void)state;
+    assert_int_equal(play_without_each_allocation(client_restores), 3);
+}
+
 static bool node_learns_a_topic(size_t n)
 {
     uint8_t room[64] = { 0 };
@@ -135,6 +159,7 @@ int main(void)
         cmocka_unit_test(an_mqtt_client_without_memory_says_so),
         cmocka_unit_test(what_finds_no_memory_on_a_new_connection_is_kept),
         cmocka_unit_test(what_cannot_be_written_is_not_sent),
+        cmocka_unit_test(without_memory_nothing_is_half_restored),
         cmocka_unit_test(a_node_without_memory_says_congestion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

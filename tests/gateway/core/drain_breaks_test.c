@@ -1,5 +1,6 @@
-/* drain_breaks_test.c -- messages on their way to the broker, and a broker that does not answer, closes the connection or
- * forgets, or a client that connects anew: nothing is lost, QoS 2 is there once (design rules 1 and 7; SN-BRK-7). */
+/* drain_breaks_test.c -- messages on their way to the broker, and a broker that does not answer, closes the connection
+ * or forgets, or a client that connects anew. Nothing is lost, a QoS 2 message is there once, and nobody is stormed
+ * (design rules 1 and 7; SN-BRK-7). */
 #include "tests/gateway/core/drain_scene.h"
 
 /* ---- the broker does not do as it should ------------------------------------------------------------------------- */

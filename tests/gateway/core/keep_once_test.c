@@ -1,6 +1,6 @@
-/* keep_once_test.c -- messages of the broker at QoS 2 with a store: each is there once, however often one of the three is
- * started again (design rule 4; MQTT-4.3.3). The broker's half ends on our disk as soon as the message is there; so does
- * the client's half, step by step. */
+/* keep_once_test.c -- messages of the broker at QoS 2 with a store: each is there once, however often one of the three
+ * is started again (design rule 4; MQTT-4.3.3). The broker's half ends on our disk as soon as the message is there; so
+ * does the client's half, step by step. */
 #include "tests/gateway/core/scene_store.h"
 
 static bool is_shared(void **scene)

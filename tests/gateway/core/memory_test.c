@@ -192,6 +192,55 @@ static void a_message_for_a_sleeper_without_memory_is_a_counted_drop(void **scen
     dropped(*scene, DROP_MEMORY);
 }
 
+/* ---- what is kept ------------------------------------------------------------------------------------------------ */
+
+static void what_finds_no_memory_is_not_accepted(void **scene) /* design rule 1 */
+{
+    struct scene *s = *scene;
+    client_connects(s, "m1", true);
+    client_sends(s, "m1", M(PUBLISH, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 2));
+    broker_receives(s, P(PUBLISH, .topic = TEXT("node/m1"))); /* from now on its name is known */
+    broker_goes_away(s);
+    for (uint8_t qos = 1; qos <= 2; qos++) {
+        memory_ends_after(0);
+        client_sends(s, "m1",
+                     M(PUBLISH, .qos = qos, .topic_id_type = MQTTSN_PREDEFINED, .topic_id = 2,
+                       .message_id = 7, .tail = TEXT("21.5")));
+        assert_true(memory_is_back());
+        client_receives(s, "m1",
+                        M(PUBACK, .topic_id = 2, .message_id = 7, .return_code = MQTTSN_CONGESTION));
+        dropped(s, DROP_CONGESTION);
+    }
+    waiting_for_the_broker(s, "m1", 0);
+    assert_int_equal(s->store->keeping.uplink_bytes, 0);
+    assert_int_equal(session_of(s, "m1")->inflight.open, 0);
+}
+
+static bool filter_is_restored(size_t n)
+{
+    struct access access = { .allow = true };
+    struct common common = { .predefined = predefined_new(NULL, 0) };
+    struct aggregate *a = aggregate_new(7);
+    struct session session;
+    assert_true(session_init(&session, TEXT("m1"), &common, 1));
+    session.access = &access;
+    memory_ends_after(n);
+    bool restored = aggregate_restore(a, &session, TEXT("lamp/+"), 1);
+    bool ended = memory_is_back();
+    assert_int_equal(restored, !ended);
+    upstream_leave(aggregate_upstream(a), &session, 1);
+    session_clear(&session);
+    aggregate_free(a);
+    predefined_release(common.predefined);
+    return ended;
+}
+
+static void a_filter_of_an_earlier_run_may_find_no_memory(void **state)
+{
+    (void)state;
+    assert_true(play_without_each_allocation(filter_is_restored) >= 3);
+}
+
 /* ---- what is made once ------------------------------------------------------------------------------------------- */
 
 static bool aggregate_begins(size_t n)
@@ -257,6 +306,8 @@ int main(void)
         IN_BOTH(a_filter_without_memory_is_congestion),
         IN_BOTH(a_will_without_memory_is_congestion),
         IN_BOTH(a_message_for_a_sleeper_without_memory_is_a_counted_drop),
+        KEPT_BOTH(what_finds_no_memory_is_not_accepted),
+        cmocka_unit_test(a_filter_of_an_earlier_run_may_find_no_memory),
         cmocka_unit_test(what_is_made_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

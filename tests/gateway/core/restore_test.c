@@ -1,5 +1,6 @@
-/* restore_test.c -- a killed gateway starts again, and no node notices: sessions, topic ids, filters, wills and times go
- * on (design rule 4; SN-SES-7, SN-SLP-20, SN-WILL-12). What becomes of messages under way is in restore_messages_test.c. */
+/* restore_test.c -- a killed gateway starts again, and no node notices: sessions, topic ids, filters, wills and times
+ * go on (design rule 4; SN-SES-7, SN-SLP-20, SN-WILL-12). What becomes of messages under way is in
+ * restore_messages_test.c and restore_uplink_test.c. */
 #include "tests/gateway/core/restart_scene.h"
 
 /* ---- states ------------------------------------------------------------------------------------------------------ */

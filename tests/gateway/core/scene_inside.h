@@ -1,5 +1,5 @@
-/* scene_inside.h -- what the files of the stage share: scene.c what happens, scene_verbs.c what a test says, scene_store.c
- * and scene_restart.c what is kept. */
+/* scene_inside.h -- what the files of the stage share: scene.c what happens, scene_verbs.c what a test says,
+ * scene_store.c and scene_restart.c what is kept. */
 #pragma once
 
 #include "tests/gateway/core/scene.h"

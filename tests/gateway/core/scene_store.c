@@ -130,6 +130,20 @@ static void take_session(const struct session *s, struct stored_session *row)
     stored_copy(&row->will_message, s->will ? s->will->message : (struct span){ 0 });
 }
 
+static bool same_text(const struct stored_text *a, const struct stored_text *b)
+{
+    return span_equal(span_of(a->bytes, a->len), span_of(b->bytes, b->len));
+}
+
+static bool same_session(const struct stored_session *a, const struct stored_session *b)
+{
+    return a->here == b->here && a->state == b->state && a->clean == b->clean &&
+           a->keep_alive_s == b->keep_alive_s && a->sleep_s == b->sleep_s &&
+           a->has_will == b->has_will && a->will_qos == b->will_qos &&
+           a->will_retain == b->will_retain && same_text(&a->will_topic, &b->will_topic) &&
+           same_text(&a->will_message, &b->will_message);
+}
+
 /* Numbers and times go on all the time: they are written with the rest. */
 static bool keep_session(struct session *session, struct stored_session *row)
 {
@@ -142,7 +156,7 @@ static bool keep_session(struct session *session, struct stored_session *row)
         return false;
     session->changed = false;
     take_session(session, &new);
-    if (memcmp(&new, row, sizeof new) == 0)
+    if (same_session(&new, row))
         return false;
     new.last_message_id = session->last_message_id;
     new.last_topic_id = session->topics.last_id;
@@ -321,7 +335,7 @@ void scene_drop_arrivals(struct scene *s, size_t client)
 
 static void let_go(struct scene *s, const struct held *h)
 {
-    struct scene_client *c = h->client < SCENE_CLIENTS ? &s->clients[h->client] : NULL;
+    struct scene_client *c = &s->clients[h->client];
     if (h->kind == HELD_ACK && c->here)
         scene_request(s, c, &h->ack);
     else if (h->kind == HELD_SEND)

@@ -44,8 +44,8 @@ static void with_every_place_taken_it_is_congestion(void **scene) /* SN-CNG-5 */
 {
     ((struct scene *)*scene)->limits.inflight_in = 100;
     given_broker_away(*scene, true);
-    for (uint16_t i = 1; i <= EXCHANGES; i++)
-        is_accepted(*scene, 2, i, "a");
+    for (unsigned i = 1; i <= EXCHANGES; i++)
+        is_accepted(*scene, 2, (uint16_t)i, "a");
     is_congestion(*scene, 1, 9, DROP_CONGESTION);
     waiting_for_the_broker(*scene, "m1", EXCHANGES);
 }
