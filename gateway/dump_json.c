@@ -251,10 +251,12 @@ static void on_exchange(void *context, const struct store_exchange *row)
 static void on_arrival(void *context, const struct store_arrival *row)
 {
     struct tree *t = context;
+    json_t *one =
+        json_pack("{s:i, s:I}", "packet_id", row->packet_id, "digest", (json_int_t)row->digest);
     if (row->link.len > 0)
-        add_to(t, row->link, "arrivals", json_integer(row->packet_id));
+        add_to(t, row->link, "arrivals", one);
     else
-        add(t, t->shared, json_integer(row->packet_id));
+        add(t, t->shared, one);
 }
 
 /* ---- all of it ---- */

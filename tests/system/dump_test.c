@@ -183,6 +183,26 @@ static void where_it_was_heard_and_its_will_are_shown(struct scene *s)
     people_read(s, "  will           will/m1, QoS ");
 }
 
+static void qos_2_handshakes_are_shown(struct scene *s)
+{
+    struct node *n = node_of_keeper(s);
+    node_connects_kept(n, "m1");
+    node_subscribes(n, "lamp/1", 2);
+    peer_publishes(peer_open(s, "world"), "lamp/1", 2, "on");
+    node_receives_and_acks(n, "on");
+    const uint16_t id = node_registers(n, "a/1");
+    node_publishes(n, id, 2, "on");
+    json_t *tree = dump_shows(s, "m1", "active", "exchanges", 1);
+    const json_t *one = client(tree, "m1");
+    const bool own = strcmp(s->mode, "transparent") == 0;
+    const json_t *list =
+        own ? json_object_get(one, "arrivals") : json_object_get(tree, "shared_arrivals");
+    assert_int_equal(number_in(json_array_get(json_object_get(one, "exchanges"), 0), "message_id"),
+                     n->message_id);
+    assert_in_range(number_in(json_array_get(list, 0), "packet_id"), 1, UINT16_MAX);
+    json_decref(tree);
+}
+
 static void a_name_that_could_fool_a_reader_is_escaped(struct scene *s)
 {
     struct node *n = node_of_keeper(s);
@@ -287,6 +307,7 @@ int main(void)
         SCENE_IN(a_sleeper_is_shown_with_what_waits_for_it, "aggregate"),
         SCENE_IN_BOTH(what_waits_for_the_broker_is_shown),
         SCENE_IN_BOTH(where_it_was_heard_and_its_will_are_shown),
+        SCENE_IN_BOTH(qos_2_handshakes_are_shown),
         SCENE(a_name_that_could_fool_a_reader_is_escaped),
         SCENE(the_gateway_that_runs_is_named_and_does_not_notice),
         SCENE(a_kill_and_a_stop_in_order_are_told_apart),
