@@ -17,7 +17,7 @@ void arrivals_clear(struct arrivals *a)
 
 void arrivals_forget(struct arrivals *a)
 {
-    a->count = a->exactly_once = a->done = 0;
+    a->count = a->exactly_once = a->done = a->restored = 0;
 }
 
 struct arrival *arrivals_by_id(const struct arrivals *a, uint16_t packet_id)
@@ -122,7 +122,7 @@ static struct arrival *first_done(struct arrivals *a)
 struct arrival *arrivals_forget_next(struct arrivals *a)
 {
     enum { REMEMBERED = 32 };
-    return a->done > REMEMBERED ? first_done(a) : NULL;
+    return a->done > REMEMBERED + a->restored ? first_done(a) : NULL;
 }
 
 bool arrivals_restore(struct arrivals *a, uint16_t packet_id, uint32_t digest)
@@ -135,6 +135,7 @@ bool arrivals_restore(struct arrivals *a, uint16_t packet_id, uint32_t digest)
     one->ours = one->kept = true;
     one->digest = digest;
     a->done++;
+    a->restored++;
     return true;
 }
 
@@ -187,6 +188,7 @@ static void arrivals_done(struct arrivals *a, struct arrival *one)
     memmove(one, one + 1, (a->count - 1 - (size_t)(one - a->list)) * sizeof *one);
     a->list[a->count - 1] = last;
     a->done++;
+    a->restored -= a->restored > 0;
 }
 
 static enum mqtt_type arrival_due(const struct arrival *a, bool first_open)

@@ -32,6 +32,7 @@ struct arrivals {
     struct arrival *list; /* in order of arrival */
     size_t room, count;
     size_t exactly_once, done; /* how many are of QoS 2; how many of them are done */
+    size_t restored;           /* so many more than usual are remembered: some of them may not be done */
     uint32_t last_receipt;
 };
 
