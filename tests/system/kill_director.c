@@ -16,6 +16,7 @@ enum {
     HASTY_ONE_TIME_IN = 5,
     GATEWAY_AWAY_MS = 60,
     BROKER_AWAY_MS = 500,
+    STOPS_IN_A_ROW = 3,
     START_MS = 10000
 };
 
@@ -97,13 +98,22 @@ static void gateway_looked_at(struct kill_director *d, msec now)
         d->gateway_due = soon(d, now, LIFE_MS);
 }
 
+/* In order, and it must end well. The nodes are told nothing of this either. */
+static void gateway_rests(struct kill_director *d, msec now)
+{
+    if (gateway_stops(d->scene->gateway) != 0)
+        blame(d, "the gateway did not stop well");
+    note(d, now, "the gateway was stopped in order");
+    gateway_is_run(d, now);
+}
+
 /* ---- the broker -------------------------------------------------------------------------------------------------- */
 
 static void broker_dies(struct kill_director *d, msec now)
 {
     broker_stops(d->scene->broker);
     note(d, now, "the broker is stopped");
-    excuse_broker(&d->world->plan->ledger, d->scene->broker->process.text);
+    excuse_broker(&d->world->plan->ledger, d->scene->broker->process.text, "world");
     d->left.broker--;
     keep_log(&d->scene->broker->process, "broker", ++d->killed.broker);
     d->brokers_turn = d->left.gateway == 0;
@@ -118,6 +128,8 @@ static void broker_is_run(struct kill_director *d, msec now)
     d->broker = KILL_LIVES;
     d->broker_due = MSEC_NEVER;
     d->heard_before = d->world->heard;
+    if (d->left.gateway == 0 && d->gateway == KILL_LIVES && d->killed.broker % STOPS_IN_A_ROW == 0)
+        gateway_rests(d, now);
 }
 
 /* Its log is read here, so that it can go on writing it. */

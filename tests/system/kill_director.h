@@ -3,7 +3,9 @@
  * The gateway dies 1 to 300 ms after it listens, and one time in five while it starts. It is run again with the same
  * settings, at once or a little later. The broker is stopped in order, because Mosquitto keeps what it acknowledged
  * only then; it stays away for up to half a second, and dies again only after something has come through. When both
- * are to die, they take turns, and the gateway may well die while the broker is away. */
+ * are to die, they take turns, and the gateway may well die while the broker is away. Where only the broker dies the
+ * gateway is stopped in order now and then: a connection that breaks again and again is waited for longer and longer,
+ * up to a minute, and a new gateway begins anew. */
 #pragma once
 
 #include "tests/system/gateway.h"

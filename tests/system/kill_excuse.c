@@ -55,7 +55,7 @@ static void read_line(struct handshakes *all, const char *line)
     }
 }
 
-void excuse_broker(struct ledger *l, const char *log)
+void excuse_broker(struct ledger *l, const char *log, const char *client)
 {
     struct handshakes all = { .count = 0 };
     char line[256];
@@ -65,6 +65,6 @@ void excuse_broker(struct ledger *l, const char *log)
     }
     ledger_excuses_nobody(l);
     for (size_t i = 0; i < all.count; i++)
-        if (all.list[i].released)
+        if (all.list[i].released && strcmp(all.list[i].client, client) == 0)
             ledger_excuses(l, all.list[i].topic);
 }
