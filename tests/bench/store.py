@@ -109,7 +109,7 @@ def stored(table):
 # ---- others beside it -----------------------------------------------------------------------------------------------
 
 SLEEPERS = 500
-BESIDE_ROUNDS = max(ROUNDS, 3)  # a 99th percentile jumps
+BESIDE_ROUNDS = max(ROUNDS, 3)
 QOS_0 = ["--clients", 100, "--rate", 5000, "--seconds", SECONDS, "uplink"]
 
 
@@ -135,7 +135,10 @@ def latency_beside(mode, qos, fsync_ms):
 
 
 def beside(table):
-    """The same traffic to sleepers at QoS 0, which stays in memory, and at QoS 1, which goes to the disk."""
+    """The same traffic to sleepers at QoS 0, which stays in memory, and at QoS 1, which goes to the disk.
+
+    What is the store's doing is in every round, a neighbour on the machine only in some, and it is tens of times as
+    large: so the best rounds are compared, and the medians are told."""
     for mode in MODES:
         idle, busy, kept = [], {5: [], 50: []}, {5: [], 50: []}
         for _ in range(BESIDE_ROUNDS):
@@ -144,11 +147,12 @@ def beside(table):
                 p99, count = latency_beside(mode, 1, fsync_ms)
                 busy[fsync_ms].append(p99)
                 kept[fsync_ms].append(count)
-        for fsync_ms in busy:
+        for fsync_ms, p99 in busy.items():
             table.at_most(f"QoS 0 of others beside a busy store, {mode}, fsync {fsync_ms} ms: p99 of latency", 1.5,
-                          median(busy[fsync_ms]) / median(idle), " × that with the store idle",
-                          f"{median(busy[fsync_ms]):.0f} µs, idle {median(idle):.0f} µs; "
-                          f"{median(kept[fsync_ms]):,.0f} messages for sleepers stored meanwhile")
+                          min(p99) / min(idle), " × that with the store idle",
+                          f"best of {BESIDE_ROUNDS} rounds {min(p99):.0f} µs, idle {min(idle):.0f} µs (medians "
+                          f"{median(p99):.0f} and {median(idle):.0f}); {median(kept[fsync_ms]):,.0f} messages stored "
+                          "meanwhile")
 
 
 # ---- nothing to store -----------------------------------------------------------------------------------------------
