@@ -85,7 +85,8 @@ static void on_session(void *context, const struct store_session *row)
     s->clean = row->clean;
     s->keep_alive_s = row->keep_alive_s;
     s->sleep_s = row->sleep_s;
-    s->last_message_id = (uint16_t)gateway_random(); /* far from those just used: late answers are still about */
+    s->last_message_id =
+        (uint16_t)gateway_random(); /* far from those just used: late answers are still about */
     s->topics.last_id = row->last_topic_id;
     s->access = adopted_access(g->adopted, (const char *)s->client_id.at, &settings);
     restore_will(s, row);

@@ -90,8 +90,8 @@ struct store_exchange {
     msec since;
 };
 
-/* A QoS 2 message of the broker that was taken: it may be sent again. `link` is the client id of a connection of its own, empty
- * for the shared one. */
+/* A QoS 2 message of the broker that was taken: it may be sent again. `link` is the client id of a connection of its
+ * own, empty for the shared one. */
 struct store_arrival {
     struct span link;
     uint16_t packet_id;

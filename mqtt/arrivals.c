@@ -150,11 +150,11 @@ uint32_t arrival_digest(const struct mqtt_packet *p)
     return hash;
 }
 
-bool arrival_is(const struct arrival *one, const struct mqtt_packet *p)
+bool arrivals_are(const struct arrivals *a, const struct arrival *one, const struct mqtt_packet *p)
 {
     if (one->state == ARRIVAL_REFUSED) /* there may be room now */
         return false;
-    return one->state != ARRIVAL_DONE || (p->dup && one->digest == arrival_digest(p));
+    return one->state != ARRIVAL_DONE || (a->resending && p->dup && one->digest == arrival_digest(p));
 }
 
 /* ---- those nobody has room for ----------------------------------------------------------------------------------- */

@@ -32,7 +32,8 @@ struct arrivals {
     struct arrival *list; /* in order of arrival */
     size_t room, count;
     size_t exactly_once, done; /* how many are of QoS 2; how many of them are done */
-    size_t restored;           /* so many more than usual are remembered: some of them may not be done */
+    bool resending; /* on this connection the broker began no QoS 2 message yet: it may be sending old ones again */
+    size_t restored; /* so many more than usual are remembered: some of them may not be done */
     uint32_t last_receipt;
 };
 
@@ -61,8 +62,8 @@ void arrival_keep(struct arrival *a);
  * must not be taken twice: those that are ours. What is only in memory is still the broker's. NULL when there is none.
  * The next one to be put on disk; it counts as kept from now on. */
 struct arrival *arrivals_keep_next(struct arrivals *a);
-/* The oldest of those that are done, when more are than need be remembered; to be taken off the disk where it is kept, and
- * then arrivals_end is the caller's to call. */
+/* The oldest of those that are done, when more are than need be remembered; to be taken off the disk where it is
+ * kept, and then arrivals_end is the caller's to call. */
 struct arrival *arrivals_forget_next(struct arrivals *a);
 
 /* One of an earlier run, taken and perhaps released. False: no memory. */
@@ -70,7 +71,7 @@ MUST_CHECK bool arrivals_restore(struct arrivals *a, uint16_t packet_id, uint32_
 
 /* Is this PUBLISH, which has the packet id of `one`, the same message? Brokers send again what they do not know that we
  * have, and Mosquitto 2.0 what it knew before its restart; others soon give the id to another message. */
-bool arrival_is(const struct arrival *one, const struct mqtt_packet *p);
+bool arrivals_are(const struct arrivals *a, const struct arrival *one, const struct mqtt_packet *p);
 uint32_t arrival_digest(const struct mqtt_packet *p);
 
 /* Nobody has room for it. It holds back nobody behind it. */

@@ -194,7 +194,8 @@ static enum mqtt_event message_arrived(struct mqtt_client *c, struct mqtt_packet
     if (p->qos == 0)
         return MQTT_EVENT_MESSAGE;
     struct arrival *a = arrivals_by_id(&c->arrivals, p->packet_id);
-    if (a && !arrival_is(a, p)) { /* another one, under an id that is free again */
+    c->arrivals.resending = c->arrivals.resending && (p->qos != 2 || p->dup);
+    if (a && !arrivals_are(&c->arrivals, a, p)) { /* another one, under an id that is free again */
         arrivals_end(&c->arrivals, a);
     } else if (a) { /* sent again: the open delivery answers for both (SN-DLV-16) */
         if (a->qos == 2 && a->state >= ARRIVAL_RECEIVED)
@@ -316,6 +317,7 @@ static enum mqtt_event connack_arrived(struct mqtt_client *c, const struct mqtt_
     c->state = MQTT_CLIENT_ONLINE;
     c->online_at = now;
     c->session_present = p->session_present;
+    c->arrivals.resending = true;
     arrivals_forget_refused(&c->arrivals);
     if (!p->session_present)
         arrivals_forget(&c->arrivals);

@@ -144,6 +144,54 @@ static void any_order_of_taking_gives_the_order_of_arrival(void **state) /* MQTT
     }
 }
 
+/* ---- done ones are remembered ------------------------------------------------------------------------------------ */
+
+static void is_done(struct arrivals *a, uint32_t receipt)
+{
+    struct mqtt_packet ack;
+    struct arrival *one = arrivals_by_receipt(a, receipt);
+    one->state = ARRIVAL_FINISHED;
+    assert_true(arrivals_due(a, &ack));
+    assert_int_equal(ack.type, MQTT_PUBCOMP);
+}
+
+static void who_was_done_first_is_forgotten_first(void **state)
+{
+    enum { REMEMBERED = 32 };
+    struct arrivals a = { 0 };
+    uint32_t receipts[REMEMBERED + 2];
+    (void)state;
+    for (unsigned i = 0; i < REMEMBERED + 2; i++)
+        receipts[i] = arrives(&a, (uint16_t)i, 2);
+    is_done(&a, receipts[1]); /* 0 came before it, and is never done */
+    for (size_t i = REMEMBERED + 1; i > 1; i--)
+        is_done(&a, receipts[i]);
+    assert_int_equal(a.done, REMEMBERED + 1);
+    assert_int_equal(arrivals_forget_next(&a)->packet_id, 1);
+    arrivals_end(&a, arrivals_forget_next(&a));
+    assert_null(arrivals_forget_next(&a));
+    is_done(&a, receipts[0]);
+    assert_int_equal(arrivals_forget_next(&a)->packet_id, REMEMBERED + 1);
+    arrivals_clear(&a);
+}
+
+/* What is done waits for nothing, so it does not keep the connection from being opened anew. */
+static void only_what_is_open_counts_beside_the_refused(void **state) /* SN-SLP-11 */
+{
+    struct arrivals a = { 0 };
+    (void)state;
+    assert_false(arrivals_only_refused(&a));
+    uint32_t one = arrives(&a, 11, 2), two = arrives(&a, 12, 1);
+    is_done(&a, one);
+    assert_false(arrivals_only_refused(&a));
+    arrival_refuse(arrivals_by_receipt(&a, two));
+    assert_true(arrivals_only_refused(&a));
+    arrivals_forget_refused(&a);
+    assert_false(arrivals_only_refused(&a));
+    assert_int_equal(a.count, 1);
+    arrivals_clear(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +201,8 @@ int main(void)
         cmocka_unit_test(a_receiver_that_is_ahead_is_remembered),
         cmocka_unit_test(receipts_are_never_given_twice_and_never_0),
         cmocka_unit_test(any_order_of_taking_gives_the_order_of_arrival),
+        cmocka_unit_test(who_was_done_first_is_forgotten_first),
+        cmocka_unit_test(only_what_is_open_counts_beside_the_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -309,6 +309,8 @@ static void another_message_under_an_id_that_is_done_is_taken(void **state) /* M
     struct mqtt_client c = online();
     (void)state;
     ends(&c, 11);
+    mqtt_client_lost(&c);
+    connects(&c, true);
     assert_int_equal(
         hears(&c, P(PUBLISH, .qos = 2, .dup = true, .packet_id = 11, .topic = TEXT("t")), NULL),
         MQTT_EVENT_NONE);
@@ -317,9 +319,34 @@ static void another_message_under_an_id_that_is_done_is_taken(void **state) /* M
         hears(&c, P(PUBLISH, .qos = 2, .dup = true, .packet_id = 11, .topic = TEXT("u")), NULL),
         MQTT_EVENT_MESSAGE);
     mqtt_client_clear(&c);
+}
+
+/* A broker that soon gives an id again begins with new messages only when it has sent the old ones again. */
+static void once_the_broker_goes_on_it_sends_no_old_ones(void **state) /* MQTT-4.4.0-1 */
+{
+    struct mqtt_client c = online();
+    (void)state;
+    ends(&c, 11);
+    mqtt_client_lost(&c);
+    connects(&c, true);
+    (void)arrives(&c, 2, 12);
+    assert_int_equal(
+        hears(&c, P(PUBLISH, .qos = 2, .dup = true, .packet_id = 11, .topic = TEXT("t")), NULL),
+        MQTT_EVENT_MESSAGE);
+    mqtt_client_clear(&c);
     connects(&c, false);
     ends(&c, 11);
     (void)arrives(&c, 2, 11);
+    mqtt_client_clear(&c);
+}
+
+static void what_was_refused_may_come_again(void **state) /* SN-SLP-11 */
+{
+    struct mqtt_client c = online();
+    (void)state;
+    mqtt_client_refuse(&c, arrives(&c, 2, 11)->receipt, 2000);
+    (void)arrives(&c, 2, 11); /* there may be room now */
+    assert_int_equal(c.arrivals.count, 1);
     mqtt_client_clear(&c);
 }
 
@@ -375,6 +402,8 @@ int main(void)
         cmocka_unit_test(what_has_its_pubrec_needs_no_disk),
         cmocka_unit_test(what_is_done_is_remembered_until_others_come),
         cmocka_unit_test(another_message_under_an_id_that_is_done_is_taken),
+        cmocka_unit_test(once_the_broker_goes_on_it_sends_no_old_ones),
+        cmocka_unit_test(what_was_refused_may_come_again),
         cmocka_unit_test(a_restored_arrival_is_answered_and_not_taken_again),
         cmocka_unit_test(a_broker_that_forgot_leaves_nothing_to_forget),
     };

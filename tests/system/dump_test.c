@@ -1,7 +1,7 @@
 /* dump_test.c -- --state-dump: an operator looks at what would survive, beside a gateway that runs or is dead.
  *
- * What a node did last may be on its way to the disk still, so a dump is asked again until it shows it. A gateway that is
- * looked at must not notice, and its files must not change by a single octet. */
+ * What a node did last may be on its way to the disk still, so a dump is asked again until it shows it. A gateway
+ * that is looked at must not notice, and its files must not change by a single octet. */
 #include "tests/system/dumper.h"
 #include "tests/system/keeper.h"
 #include "tests/system/outage.h"

@@ -1,7 +1,7 @@
 /* dump_trouble_test.c -- --state-dump where there is nothing to show: one line that says why, and no dump.
  *
- * Whoever asks may have a broken box before him, or the wrong path in his settings. A script that reads the JSON must not
- * take half a dump for a whole one. */
+ * Whoever asks may have a broken box before him, or the wrong path in his settings. A script that reads the JSON
+ * must not take half a dump for a whole one. */
 #include "tests/system/dumper.h"
 #include "tests/system/keeper.h"
 

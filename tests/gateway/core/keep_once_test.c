@@ -67,6 +67,8 @@ static void what_the_broker_sends_again_after_its_pubrel_is_the_same(void **scen
     client_ends(*scene, "m1", client_receives(*scene, "m1", on(2, false)));
     broker_ends(*scene, 40);
     assert_int_equal(arrivals_on_disk(*scene), 1);
+    broker_goes_away(*scene);
+    broker_returns(*scene, true);
     broker_sends(*scene, P(PUBLISH, .qos = 2, .dup = true, .packet_id = 40, .topic = TEXT("lamp/1"),
                            .payload = TEXT("on")));
     broker_receives(*scene, P(PUBREC, .packet_id = 40));
