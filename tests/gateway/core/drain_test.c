@@ -178,10 +178,10 @@ static void the_broker_s_own_limit_of_qos_2_is_kept(void **scene) /* SN-CNG-4 */
             client_gives(s, who[c], 2, i);
     broker_returns(s, false);
     for (size_t c = 0; c < 3; c++)
-        for (uint16_t i = 1; i <= 6U + (c < 2); i++) {
+        for (unsigned i = 1; i <= 6U + (c < 2); i++) {
             (void)a_drain_turn(s, who[c]);
             (void)a_drain_turn(s, who[c]);
-            id = broker_gets_from(s, who[c], P(PUBLISH, .qos = 2), i);
+            id = broker_gets_from(s, who[c], P(PUBLISH, .qos = 2), (uint16_t)i);
         }
     assert_false(a_drain_turn(s, "m3")); /* it would be the 21st */
     assert_false(a_drain_turn(s, "m3"));
