@@ -6,6 +6,7 @@
 #include "gateway/gateway_inside.h"
 
 #include "config/log.h"
+#include "gateway/crash.h"
 #include "mqttsn/encapsulation.h"
 #include "mqttsn/message_text.h"
 #include "mqttsn/version.h"
@@ -165,7 +166,10 @@ static bool hand_over(struct gateway *g, const struct address *to, const struct 
     trace(g, ">", to, m);
     g->metrics.counts[METRIC_frames_out]++;
     g->metrics.counts[METRIC_publishes_out] += m->type == MQTTSN_PUBLISH;
-    return r->driver->send(r, to, span_of(g->frame, len));
+    crash_point();
+    const bool sent = r->driver->send(r, to, span_of(g->frame, len));
+    crash_point();
+    return sent;
 }
 
 bool gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m)

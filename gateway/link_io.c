@@ -4,6 +4,8 @@
  * the end of the turn, and only what the socket does not take goes to the bufferevent: that saves two system calls a
  * turn, and one write carries all packets of it. */
 #include "gateway/link_inside.h"
+
+#include "gateway/crash.h"
 #include "gateway/tls.h"
 #include "radio/clock.h"
 
@@ -129,11 +131,13 @@ void link_write_out(struct link *l)
         l->owner ? KEEP : SIZE_MAX; /* the shared one is busy, of the others there are thousands */
     if (!l->bev || bytes.len == 0)
         return;
+    crash_point();
     size_t written = write_now(l, bytes);
     if (written < bytes.len) {
         bufferevent_write(l->bev, bytes.at + written, bytes.len - written);
         l->upstream->waiting = evbuffer_get_length(bufferevent_get_output(l->bev));
     }
+    crash_point();
     buffer_consume(out, bytes.len, keep);
 }
 

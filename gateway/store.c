@@ -9,6 +9,7 @@
 #include "gateway/store_inside.h"
 
 #include "config/log.h"
+#include "gateway/crash.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -207,6 +208,7 @@ static bool hand_over(struct store *s)
     pthread_mutex_lock(&s->lock);
     const bool possible = !s->report.anew;
     if (possible) {
+        crash_point();
         const struct buffer empty = s->batch;
         s->batch = s->open;
         s->open = empty;

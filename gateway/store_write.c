@@ -9,6 +9,8 @@
  * moved never reaches the file itself. */
 #include "gateway/store_inside.h"
 
+#include "gateway/crash.h"
+
 #include <assert.h>
 
 enum { ROWS_AHEAD = 1000000 }; /* numbers of messages noted as given, before they are */
@@ -94,7 +96,12 @@ static int transact(struct store_file *f, struct span batch)
         code = change(f, &r);
     if (code == SQLITE_OK)
         code = keep_time(f);
-    return code == SQLITE_OK ? store_file_run_sql(f, "COMMIT") : code;
+    if (code != SQLITE_OK)
+        return code;
+    crash_point();
+    code = store_file_run_sql(f, "COMMIT");
+    crash_point();
+    return code;
 }
 
 /* ---- the file ---- */
@@ -128,8 +135,10 @@ void store_file_note_orderly_stop(struct store_file *f)
         code = store_file_save_clock(f, clock_now(), f->row_top);
     if (code == SQLITE_OK)
         code = store_file_save_meta(f, "stopped", 1);
+    crash_point();
     if (code == SQLITE_OK)
         code = store_file_run_sql(f, "COMMIT");
+    crash_point();
     if (code == SQLITE_OK) /* and leave one file, without a log */
         sqlite3_db_config(f->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
 }
