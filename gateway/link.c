@@ -129,17 +129,19 @@ static uint32_t hash_of(const char *text)
     return hash | 1U;
 }
 
-/* One line when it breaks or when the cause changes, one when it is back; the same again is for the debug log. */
+/* One line when it breaks or when the cause changes, for all connections that it is the cause of, and one when they are
+ * back; the same again is for the debug log. */
 static void complain(struct link *l, const char *what, const char *remedy)
 {
     uint32_t more = 0;
     uint32_t complaint = hash_of(what);
-    if (l->complaint == complaint || !log_allows(&l->links->complaints, clock_now(), &more))
+    bool told = l->complaint == complaint || l->links->told == complaint;
+    if (told || !log_allows(&l->links->complaints, clock_now(), &more))
         log_debug("broker: %s: %s", l->name, what);
     else
         log_warn("broker: %s: %s: %s; %s; trying again%s", l->name, l->links->settings->url, what,
                  remedy, more > 0 ? " (and more connections like this one)" : "");
-    l->complaint = complaint;
+    l->complaint = l->links->told = complaint;
 }
 
 void link_failed(struct link *l, const char *what, const char *remedy, uint8_t code)

@@ -40,7 +40,7 @@ static void link_refused(struct link *l, uint8_t code)
 static void link_accepted(struct link *l, msec now)
 {
     link_enter(l, LINK_UP, now);
-    l->complaint = 0;
+    l->complaint = l->links->told = 0;
     l->links->events->up(l->links->events->context, l);
 }
 

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* What is left of the run that only this thread needs to know. */
@@ -180,10 +181,19 @@ static msec longer(const struct store *s, msec pause)
     return pause * 2 < u->retry_most ? pause * 2 : u->retry_most;
 }
 
+/* On a small box the loop must not wait for the writer's share of the processor. On Linux this is about the calling
+ * thread alone. */
+static void be_modest(void)
+{
+    enum { NICE = 10 };
+    (void)setpriority(PRIO_PROCESS, 0, NICE);
+}
+
 static void *run(void *context)
 {
     struct store *s = context;
     struct pace p = { .pause = s->file.db ? 0 : s->setup->retry_first };
+    be_modest();
     pthread_mutex_lock(&s->lock);
     while (rest(s, &p)) {
         const bool has_batch = s->has_batch, hurried = p.hurried;
