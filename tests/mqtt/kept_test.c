@@ -334,10 +334,6 @@ static void once_the_broker_goes_on_it_sends_no_old_ones(void **state) /* MQTT-4
         hears(&c, P(PUBLISH, .qos = 2, .dup = true, .packet_id = 11, .topic = TEXT("t")), NULL),
         MQTT_EVENT_MESSAGE);
     mqtt_client_clear(&c);
-    connects(&c, false);
-    ends(&c, 11);
-    (void)arrives(&c, 2, 11);
-    mqtt_client_clear(&c);
 }
 
 static void what_was_refused_may_come_again(void **state) /* SN-SLP-11 */
