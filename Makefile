@@ -32,6 +32,7 @@ SYSTEM_TESTS := $(wildcard tests/system/*_test.c)
 SCRIPT_TESTS := $(wildcard tests/*_test.sh tests/*/*_test.sh tests/*/*_test.py)
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 BENCH_SRC := $(filter-out tests/bench/slow_disk.c,$(wildcard tests/bench/*.c))
+CRASH_SRC := gateway/gateway.c gateway/link_io.c gateway/store.c gateway/store_write.c # those with crash points
 ALL_SRC := $(wildcard $(addsuffix /*.c,mqtt mqttsn gateway gateway/core radio config tools tests/* tests/*/*))
 MAN_PAGES := $(wildcard gateway/*.[1-8] tools/*.[1-8])
 
@@ -57,6 +58,7 @@ SYSTEM_LIB := $(BUILD)/libsystem.a
 STAGE_LIB := $(BUILD)/libstage.a
 DESK_LIB := $(BUILD)/libdesk.a
 TEST_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_TESTS) $(SYSTEM_TESTS))
+CRASH_GATEWAY := $(BUILD)/crash/mqttsn-gateway
 REPLAYS := $(patsubst tests/fuzz/%.c,$(BUILD)/replay/%,$(FUZZERS))
 FUZZ_PROGRAMS := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZERS))
 BENCH_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC)) $(BUILD)/tests/bench/slow_disk.so
@@ -89,6 +91,16 @@ $(BUILD)/%.a: $(BUILD)/sources
 	@rm -f $@; ar rcs $@ $(filter %.o,$^)
 
 $(BUILD)/mqttsn-gateway: $(call objects,gateway/main.c) $(SHELL_LIB) $(PURE_LIB)
+	$(call say,link $@)
+	$(Q)$(LINK) $^ $(LIBS)
+# The gateway that can end at each crash point: the files that have one are compiled again, with another gateway/crash.h.
+$(BUILD)/obj/crash/%.o: %.c $(BUILD)/flags Makefile
+	@mkdir -p $(@D)
+	$(call say,cc $< with crash points)
+	$(Q)$(CC) -Itests/crash $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+$(CRASH_GATEWAY): $(CRASH_SRC:%.c=$(BUILD)/obj/crash/%.o) $(call objects,gateway/main.c tests/crash/crash.c) \
+                  $(SHELL_LIB) $(PURE_LIB)
+	@mkdir -p $(@D)
 	$(call say,link $@)
 	$(Q)$(LINK) $^ $(LIBS)
 $(BUILD)/mqttsn-%: $(BUILD)/obj/tools/mqttsn-%.o $(TOOL_LIB) $(PURE_LIB)
@@ -175,7 +187,7 @@ demo: deps-DEMO ## a broker, the gateway and five nodes, for DEMO_SECONDS or unt
 test: deps-TEST ## everything that can pass or fail; SAN=address,undefined or VALGRIND=1 to look closer
 	$(again) test-programs
 	@BUILD=$(BUILD) tests/run $(TEST_PROGRAMS) $(REPLAYS) $(SCRIPT_TESTS)
-test-programs: all $(TEST_PROGRAMS) $(REPLAYS)
+test-programs: all $(TEST_PROGRAMS) $(REPLAYS) $(CRASH_GATEWAY)
 
 lint: deps-LINT ## layout, layers, purity, sizes, warnings of gcc, clang, clang-tidy and cppcheck
 	@BUILD=$(BUILD) MAKE='$(MAKE)' tests/lint/run
@@ -188,10 +200,11 @@ $(BUILD)/tidy/%: %.c $(BUILD)/obj/%.o .clang-tidy
 	@clang-tidy --quiet $< -- $(filter-out -Werror,$(ALL_CFLAGS)) >$@.new 2>/dev/null; mv $@.new $@
 tidy: $(ALL_SRC:%.c=$(BUILD)/tidy/%)
 
-torture: deps-TEST ## gateway and broker killed TORTURE_KILLS times (1000) while nodes talk, from TORTURE_SEED
-	$(again) all $(BUILD)/tests/system/kill_test
+torture: deps-TEST ## gateway and broker killed TORTURE_KILLS times (1000) while nodes talk, and at each crash point
+	$(again) all $(BUILD)/tests/system/kill_test $(BUILD)/tests/system/crash_test $(CRASH_GATEWAY)
 	@GATEWAY=$(BUILD)/mqttsn-gateway TORTURE_KILLS=$(TORTURE_KILLS) TORTURE_SEED=$(TORTURE_SEED) \
 	  $(BUILD)/tests/system/kill_test
+	@BUILD=$(BUILD) CRASH_EACH=1 $(BUILD)/tests/system/crash_test
 
 fuzz: deps-LINT ## each decoder for FUZZ_SECONDS against libFuzzer
 	$(again) fuzz-programs CC=$(CLANG) SAN=fuzzer-no-link,address,undefined BUILD=$(BUILD)/fuzz

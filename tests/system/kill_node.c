@@ -86,6 +86,11 @@ void kill_node_releases(struct kill_node *n, msec now)
          (struct mqttsn_message){ .type = MQTTSN_PUBREL, .message_id = n->request.message_id }, now);
 }
 
+bool kill_plan_wants_more(const struct kill_plan *plan, const struct lane *one)
+{
+    return !plan->closing && (plan->enough == 0 || one->published < plan->enough);
+}
+
 /* ---- what it does next ------------------------------------------------------------------------------------------- */
 
 static void connects(struct kill_node *n, msec now)
@@ -137,9 +142,16 @@ static uint16_t id_of(const struct kill_node *n, const char *topic)
     return 0;
 }
 
+static bool has_more_to_tell(const struct kill_node *n)
+{
+    return kill_plan_wants_more(n->plan, n->up[0]) ||
+           (n->manner.twice && kill_plan_wants_more(n->plan, n->up[1]));
+}
+
 static void tells(struct kill_node *n, msec now)
 {
-    n->telling = n->up[n->manner.twice ? chance_below(&n->chance, KILL_QOS) : 0];
+    size_t which = n->manner.twice ? chance_below(&n->chance, KILL_QOS) : 0;
+    n->telling = n->up[kill_plan_wants_more(n->plan, n->up[which]) ? which : 1 - which];
     ledger_publishes(n->telling, n->text);
     n->told++;
     asks(n, KILL_TELLING,
@@ -172,9 +184,9 @@ static void does_active(struct kill_node *n, msec now)
         subscribes(n, now);
     else if (n->telling)
         tells_again(n, now);
-    else if (n->manner.sleeps && (n->plan->closing || n->told >= TELLS_BEFORE_SLEEP))
+    else if (n->manner.sleeps && (!has_more_to_tell(n) || n->told >= TELLS_BEFORE_SLEEP))
         leaves(n, now);
-    else if (!n->plan->closing)
+    else if (has_more_to_tell(n))
         tells(n, now);
     else
         n->due = MSEC_NEVER; /* it listens */

@@ -14,7 +14,8 @@ enum { KILL_QOS = 2, KILL_TOPICS = 8, KILL_OPEN = 8, KILL_FRAME_MAX = 160 };
 /* What all nodes of a play have in common. */
 struct kill_plan {
     struct ledger ledger;
-    bool closing; /* nothing new is told */
+    bool closing;    /* nothing new is told */
+    uint32_t enough; /* messages on one lane; 0: without end */
     bool may_dismiss; /* sleepers whose own broker connection is gone may be told to connect again (SN-BRK-4) */
     msec retry; /* T_RETRY */
     msec think; /* it waits 0..think before it does something by itself */
@@ -76,6 +77,9 @@ void kill_node_init(struct kill_node *n, size_t index, struct kill_plan *plan,
 
 void kill_node_hears(struct kill_node *n, struct span frame, msec now);
 void kill_node_tick(struct kill_node *n, msec now); /* at its `due` or later */
+
+/* May there be another message on this lane? */
+bool kill_plan_wants_more(const struct kill_plan *plan, const struct lane *one);
 
 bool kill_node_may_be_told(const struct kill_node *n); /* it has subscribed */
 

@@ -88,7 +88,7 @@ static void tell_some(struct kill_world *w)
     for (size_t i = 0; i < w->tale_count; i++) {
         const struct lane *one = w->tales[i].lane;
         if (w->connected && !w->tales[i].open && kill_node_may_be_told(w->tales[i].node) &&
-            one->published - one->received < AHEAD &&
+            one->published - one->received < AHEAD && kill_plan_wants_more(w->plan, one) &&
             chance_below(&w->chance, TELLS_ONE_TIME_IN) == 0)
             tell(w, i);
     }
