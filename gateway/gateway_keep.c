@@ -290,10 +290,20 @@ static void keep_again(struct gateway *g, struct session *s, struct queued *q)
     put_message(g, s, q);
 }
 
+static void keep_arrivals_again(struct gateway *g, const struct upstream *u, struct span link)
+{
+    const struct arrivals *all = &u->mqtt.arrivals;
+    for (size_t i = 0; i < all->count; i++)
+        if (all->list[i].kept)
+            store_put_arrival(g->store, &(struct store_arrival){ link, all->list[i].packet_id,
+                                                                 all->list[i].digest });
+}
+
 /* The store begins with an empty file. */
 void gateway_keep_all(struct gateway *g)
 {
     struct queued *q;
+    keep_arrivals_again(g, aggregate_upstream(g->aggregate), (struct span){ 0 });
     for (struct peer *one = NULL; (one = peers_next(g->peers, one));) {
         struct session *s = peer_session(one);
         struct store_session row = session_row(g, one);
@@ -308,6 +318,8 @@ void gateway_keep_all(struct gateway *g)
             keep_again(g, s, q);
         if (s->delivery.message)
             keep_again(g, s, s->delivery.message);
+        if (s->upstream && s->upstream->session == s)
+            keep_arrivals_again(g, s->upstream, s->client_id);
         if (s->uplink.count > 0)
             gateway_drain_later(g, one, store_ticket(g->store));
     }
