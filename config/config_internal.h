@@ -93,7 +93,6 @@ struct option {
     const char *words; /* CHOICE: "udp|dtls|xbee" */
     const char *words_unbuilt; /* CHOICE: those of them that this version cannot do yet, "dtls"; NULL = none */
     unsigned drivers; /* radios[]: bit n = it means something to enum config_driver n; 0 = to all */
-    bool unbuilt;     /* known and checked, but setting it is an error that says so */
     size_t count_at;
     const char *preset; /* as one would write it; NULL: nothing to set, `absent` says what that means */
     const char *absent;

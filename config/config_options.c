@@ -5,9 +5,7 @@
  * which people read a settings file; the rows of one section stand together. "radios[]." and "clients[]." are the keys
  * of each item of a list and have a struct of their own.
  *
- * FOR_... says which drivers a radio's setting means something to: on any other it is a mistake, and is not printed.
- * Rows marked UNBUILT are keys that are promised but not there yet: setting one is an error that says so, because a
- * setting that does nothing is worse than none. */
+ * FOR_... says which drivers a radio's setting means something to: on any other it is a mistake, and is not printed. */
 #include "config/config_internal.h"
 
 #define FIELD(type, member) .at = offsetof(type, member), .width = sizeof(((type *)0)->member)
@@ -15,7 +13,6 @@
 #define RADIO(member) FIELD(struct config_radio, member)
 #define CLIENT(member) FIELD(struct config_client, member)
 #define RANGE(least, most) .min = (least), .max = (most)
-#define UNBUILT .unbuilt = true
 #define FOR_IP .drivers = (1u << DRIVER_UDP | 1u << DRIVER_DTLS)
 #define ZIGBEE (1u << DRIVER_XBEE | 1u << DRIVER_ZNP | 1u << DRIVER_EZSP | 1u << DRIVER_DECONZ)
 #define FOR_ZIGBEE .drivers = ZIGBEE

@@ -182,8 +182,7 @@ static bool has_value(const struct object *o, const struct option *option)
 static bool concerns(const struct object *item, const struct option *option)
 {
     const struct config_radio *radio = item->fields;
-    return !option->unbuilt &&
-           (item->scope != SCOPE_RADIO || config_option_applies(option, radio->driver));
+    return item->scope != SCOPE_RADIO || config_option_applies(option, radio->driver);
 }
 
 static void print_item(const struct settings *s, const struct object *item, FILE *out)
@@ -238,7 +237,7 @@ static void print_root_option(const struct settings *s, const struct option *o, 
     char start[80];
     int indent;
     const char *key = config_print_sections(before, o->path, &indent, out);
-    snprintf(start, sizeof start, "%*s%s%s: ", indent, "", o->unbuilt ? "# " : "", key);
+    snprintf(start, sizeof start, "%*s%s: ", indent, "", key);
     print_option(s, &s->root, o, start, out);
 }
 

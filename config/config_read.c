@@ -253,11 +253,6 @@ static bool read_scalar(struct reading *r, void *fields, const struct option *op
         config_mistake(&s->mistakes, where, "%s: %s", option->path, why);
         return false;
     }
-    if (option->unbuilt) {
-        config_mistake(&s->mistakes, where,
-                       "%s is not built yet in this version, leave the key out", option->path);
-        return false;
-    }
     if (option->type != OPTION_FILE && option->type != OPTION_PATH)
         return true;
     return find_file(s, option, where, (const char **)(void *)((uint8_t *)fields + option->at));

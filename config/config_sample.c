@@ -26,7 +26,7 @@ static void describe(const struct option *o, FILE *out)
 {
     char range[120];
     config_value_range(o, range, sizeof range);
-    fprintf(out, "%s%s", o->unbuilt ? "not built yet: " : "", o->help);
+    fputs(o->help, out);
     if (range[0] != '\0' && o->type != OPTION_FLAG)
         fprintf(out, "; %s", range);
     if (o->absent && (o->type == OPTION_COUNT || o->type == OPTION_HEX || o->type == OPTION_CHOICE))
@@ -206,8 +206,6 @@ static void print_manual_option(const struct option *o, FILE *out)
         fprintf(out, "Default: %s.\n", o->absent);
     if (drivers[0] != '\0')
         fprintf(out, "For driver: %s.\n", drivers);
-    if (o->unbuilt)
-        fputs("Not built yet in this version; setting it is an error.\n", out);
 }
 
 void config_print_manual(FILE *out)

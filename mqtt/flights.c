@@ -43,7 +43,7 @@ static bool flights_enlarge(struct flights *f)
     struct flight *larger = room <= FLIGHTS_MAX ? calloc(room, sizeof *larger) : NULL;
     if (!larger)
         return false;
-    for (size_t i = 0; i < f->room; i++)
+    for (size_t i = 0; f->table && i < f->room; i++)
         if (f->table[i].state != FLIGHT_FREE)
             larger[f->table[i].packet_id & (room - 1)] = f->table[i];
     free(f->table);

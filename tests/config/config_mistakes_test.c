@@ -163,8 +163,6 @@ static void what_is_not_built_yet_is_refused_and_says_so(void **state)
     static const struct wrong rows[] = {
         { "radios: [{driver: dtls}]\n",
           "g.yaml:1:19: radios[].driver: \"dtls\" is not built yet in this version\n" },
-        { "limits: {uplink_queue: {ttl: \"7d\"}}\n",
-          "g.yaml:1:30: limits.uplink_queue.ttl is not built yet in this version, leave the key out\n" },
     };
     ALL_ARE_REFUSED(rows);
     config_free(is_accepted("gateway: {state: \"/x/y.db\"}\nadmin: {listen: \"127.0.0.1:1\"}\n"));

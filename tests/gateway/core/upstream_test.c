@@ -108,11 +108,10 @@ static void unsubscribing_what_is_not_held_is_answered_at_once(void **scene) /* 
 
 static void a_name_too_long_to_expand_is_no_topic(void **scene) /* SN-TOP-4 */
 {
-    static const char start[] = "{client}/";
-    static char pattern[5000];
+    static char pattern[5000] = "{client}/";
     struct scene *s = *scene;
-    memset(pattern, 't', sizeof pattern - 1);
-    memcpy(pattern, start, strlen(start));
+    for (size_t i = strlen(pattern); i < sizeof pattern - 1; i++)
+        pattern[i] = 't';
     const struct predefined_row rows[] = { { "*", pattern, 7 } };
     predefined_release(s->common.predefined);
     s->common.predefined = predefined_new(rows, 1);
