@@ -43,7 +43,7 @@ struct links {
     msec linger;
     int open; /* links that are not idle */
     struct log_limit complaints;
-    uint32_t told; /* the last complaint of any of them, since none came up */
+    uint32_t told;                 /* the last complaint of any of them, since none came up */
     msec dial_interval, next_dial; /* when the next of them may be dialled again ... */
     msec next_hurried;             /* ... and the next of those with something to say */
     TAILQ_HEAD(, link) dirty;

@@ -1,10 +1,11 @@
 /* crash_test.c -- wherever the gateway dies, nothing acknowledged is lost and nodes notice nothing (design rules 1, 4).
  *
- * The kill test kills at moments of chance; this one at every place where it could matter, one after the other: before
- * and after each commit, each frame handed to a radio, each write to the broker, and when a batch goes to the writer. A
- * first group of tests plays the whole exchange of crash_play.h in each mode, once with an outage of the broker and once
- * without, and counts the points it passes. The second plays it again for some of them, spread evenly, or with CRASH_EACH
- * for each (`make torture`). CRASH_AT=n plays only that point, CRASH_TESTS (a pattern) chooses. */
+ * The kill test kills at moments of chance; this one at every place where it could matter, one after the other:
+ * before and after each commit, each frame handed to a radio, each write to the broker, and when a batch goes to the
+ * writer. A first group of tests plays the whole exchange of crash_play.h in each mode, once with an outage of the
+ * broker and once without, and counts the points it passes. The second plays it again for some of them, spread
+ * evenly, or with CRASH_EACH for each (`make torture`). CRASH_AT=n plays only that point, CRASH_TESTS (a pattern)
+ * chooses. */
 #include "tests/system/crash_play.h"
 
 #include <stdio.h>

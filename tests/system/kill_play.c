@@ -124,6 +124,10 @@ static bool close_play(void *thing, bool failed)
 #define BROKER_OPTIONS "max_queued_messages 0\nmax_inflight_messages 0\n"
 #define BROKER_OPTIONS_QUIET BROKER_OPTIONS "log_type none\nlog_type information\n"
 
+/* A broker sends what it has no PUBACK for once more in each life: after a hundred short ones a hundred copies wait. */
+#define LIMITS                                                                                     \
+    "retry: {interval: \"150ms\", count: 100}, sleep_queue: {messages: 100000, bytes: 16MiB}"
+
 static void start_programs(struct scene *s, bool broker_talks)
 {
     char state[SCENE_PATH];
@@ -133,9 +137,7 @@ static void start_programs(struct scene *s, bool broker_talks)
                                              .more = level || broker_talks ? BROKER_OPTIONS
                                                                            : BROKER_OPTIONS_QUIET });
     gateway_start_connected(
-        s, (struct settings){ .state = state,
-                              .level = level ? level : "info",
-                              .limits = "retry: {interval: \"150ms\", count: 100}" });
+        s, (struct settings){ .state = state, .level = level ? level : "info", .limits = LIMITS });
 }
 
 static void open_nodes(struct play *p, bool aggregate)
