@@ -237,10 +237,33 @@ static void session_drops(struct gateway *g, struct peer *one, const struct acti
             log_text(s->client_id), a->drop.octets, s->max_message, more);
 }
 
-/* A PUBLISH of QoS 0 or 1 promises nothing: only its topic id does, and that came with another message. */
-static bool may_overtake(struct peer *one, const struct mqttsn_message *m)
+/* Nothing overtakes what waits, but a PUBLISH of QoS 0 or 1 may go ahead of its own decision: it promises nothing, only
+ * its topic id does, and that came with another message. While the disk is ill only promises of this decision wait, so
+ * that a client with one that cannot be given is served on; that one is not given to those who ask again either. */
+static void send_or_hold(struct gateway *g, struct peer *one, const struct mqttsn_message *m,
+                         uint64_t ticket)
 {
-    return m->type == MQTTSN_PUBLISH && m->qos < 2 && peer_kept(one)->held == 0;
+    const struct kept *k = peer_kept(one);
+    bool well = !g->store || store_well(g->store);
+    bool promise = gateway_promises(m);
+    if (!well && promise && gateway_holds(g, one, m))
+        return;
+    if (ticket > 0 && (well || promise) && !(m->type == MQTTSN_PUBLISH && m->qos < 2))
+        send_later(g, one, m, ticket);
+    else if (well && k->held > 0)
+        send_later(g, one, m, k->held_ticket);
+    else
+        send_to_peer(g, one, m);
+}
+
+static void acknowledge_or_hold(struct gateway *g, struct peer *one, const struct mqtt_packet *p,
+                                uint64_t ticket, msec now)
+{
+    const struct kept *k = peer_kept(one);
+    if ((ticket > 0 || k->held > 0) && gateway_is_promise(p) && p->code == 0)
+        gateway_hold_ack(g, one, p, ticket > 0 ? ticket : k->held_ticket);
+    else
+        gateway_upstream(g, one, p, now);
 }
 
 static void perform_one(struct gateway *g, struct peer *one, const struct action *a,
@@ -248,16 +271,10 @@ static void perform_one(struct gateway *g, struct peer *one, const struct action
 {
     switch (a->kind) {
     case ACTION_SEND:
-        if (ticket > 0 && !may_overtake(one, &a->send))
-            send_later(g, one, &a->send, ticket);
-        else
-            send_to_peer(g, one, &a->send);
+        send_or_hold(g, one, &a->send, ticket);
         break;
     case ACTION_UPSTREAM:
-        if (ticket > 0 && gateway_is_promise(&a->upstream) && a->upstream.code == 0)
-            gateway_hold_ack(g, one, &a->upstream, ticket);
-        else
-            gateway_upstream(g, one, &a->upstream, now);
+        acknowledge_or_hold(g, one, &a->upstream, ticket, now);
         break;
     case ACTION_KEEP:
         break; /* before all others, see gateway_keep */

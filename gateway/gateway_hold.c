@@ -55,6 +55,26 @@ void gateway_hold_send(struct gateway *g, struct peer *one, const struct address
     h->message.tail = span_of(h->tail, m->tail.len);
 }
 
+bool gateway_promises(const struct mqttsn_message *m)
+{
+    return (m->type == MQTTSN_PUBACK && m->return_code == MQTTSN_ACCEPTED) ||
+           (m->type == MQTTSN_PUBLISH && m->qos == 2) || m->type == MQTTSN_PUBREC ||
+           m->type == MQTTSN_PUBREL || m->type == MQTTSN_PUBCOMP;
+}
+
+bool gateway_holds(const struct gateway *g, struct peer *one, const struct mqttsn_message *m)
+{
+    const struct held *h;
+    if (peer_kept(one)->held == 0)
+        return false;
+    TAILQ_FOREACH(h, &g->held, next) {
+        if (h->peer == one && h->kind == HELD_SEND && h->message.type == m->type &&
+            h->message.message_id == m->message_id)
+            return true;
+    }
+    return false;
+}
+
 bool gateway_is_promise(const struct mqtt_packet *p)
 {
     return p->type == MQTT_PUBACK || p->type == MQTT_PUBREC || p->type == MQTT_PUBREL ||
@@ -116,21 +136,12 @@ void gateway_release(struct gateway *g, msec now)
     }
 }
 
-static bool is_promise(const struct held *h)
-{
-    if (h->kind != HELD_SEND)
-        return true;
-    const struct mqttsn_message *m = &h->message;
-    return m->type == MQTTSN_PUBACK || m->type == MQTTSN_PUBREC || m->type == MQTTSN_PUBREL ||
-           m->type == MQTTSN_PUBCOMP || m->type == MQTTSN_PUBLISH;
-}
-
 void gateway_release_plain(struct gateway *g, msec now)
 {
     struct held *h, *behind;
     for (h = TAILQ_FIRST(&g->held); h; h = behind) {
         behind = TAILQ_NEXT(h, next);
-        if (!is_promise(h))
+        if (h->kind == HELD_SEND && !gateway_promises(&h->message))
             let_go(g, h, now);
     }
 }

@@ -116,7 +116,7 @@ void gateway_arm_peer(struct peer *one, msec now); /* its timer, by its session'
 
 /* ---- gateway_keep.c: a decision's changes go to the store ---- */
 
-/* What g->actions changed. The batch that its answers have to wait for; 0: they need not wait. */
+/* What g->actions changed. The batch that its answers have to wait for; 0: this decision needs none. */
 uint64_t gateway_keep(struct gateway *g, struct peer *one);
 void gateway_keep_nothing(struct gateway *g, struct peer *one); /* the session is over */
 void gateway_keep_all(struct gateway *g);
@@ -126,7 +126,10 @@ void gateway_kept_already(struct gateway *g, struct peer *one);
 void gateway_forget_arrivals(struct gateway *g, struct upstream *u);
 
 /* ---- gateway_hold.c: answers wait for the store ---- */
-bool gateway_is_promise(const struct mqtt_packet *p); /* does it have to? */
+bool gateway_promises(const struct mqttsn_message *m); /* do they have to, even while the disk is ill? */
+bool gateway_is_promise(const struct mqtt_packet *p);
+/* Does this message already wait for the store? */
+bool gateway_holds(const struct gateway *g, struct peer *one, const struct mqttsn_message *m);
 void gateway_hold_send(struct gateway *g, struct peer *one, const struct address *to,
                        const struct mqttsn_message *m, uint64_t ticket);
 void gateway_hold_ack(struct gateway *g, struct peer *one, const struct mqtt_packet *p,

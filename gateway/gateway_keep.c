@@ -258,10 +258,9 @@ void gateway_forget_arrivals(struct gateway *g, struct upstream *u)
 uint64_t gateway_keep(struct gateway *g, struct peer *one)
 {
     struct session *s = peer_session(one);
-    struct kept *k = peer_kept(one);
     if (!g->store)
         return 0;
-    forget_wiped(g, s, k->hash != 0);
+    forget_wiped(g, s, peer_kept(one)->hash != 0);
     bool messages = keep_messages(g, one);
     bool news = keep_session(g, one);
     news = keep_topics(g, s, false) || news;
@@ -273,7 +272,7 @@ uint64_t gateway_keep(struct gateway *g, struct peer *one)
     forget_spent(g, s);
     if (messages || (news && store_well(g->store)))
         return store_ticket(g->store);
-    return k->held > 0 ? k->held_ticket : 0;
+    return 0;
 }
 
 void gateway_keep_nothing(struct gateway *g, struct peer *one)

@@ -299,6 +299,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a full disk, not the end */
     raise_descriptor_limit();
     switch (o.mode) {
     case MODE_HELP:
