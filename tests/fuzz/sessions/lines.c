@@ -181,6 +181,8 @@ void line_leave(struct world *w, struct client *c)
 void line_settle(struct world *w, struct line *l)
 {
     struct hits *h = &l->up->hits;
+    for (struct arrival *a; (a = arrivals_forget_next(&l->up->mqtt.arrivals));)
+        arrivals_end(&l->up->mqtt.arrivals, a);
     while (h->next < h->count) {
         struct hit hit = h->list[h->next++];
         struct client *c = hit.session ? client_of(w, hit.session) : NULL;

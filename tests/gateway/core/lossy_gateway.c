@@ -116,8 +116,8 @@ static void check(const struct lossy_gateway *g, const struct station *st)
                   s->topics.normal.count <= l->topics && s->inflight.open <= EXCHANGES &&
                   s->subscriptions.count <= l->subscriptions && g->actions.count <= g->actions.room;
     if (u)
-        within = within && u->mqtt.arrivals.count <= WINDOW && u->hits.room <= HITS_MAX &&
-                 u->mqtt.flights.count <= sharers * EXCHANGES;
+        within = within && u->mqtt.arrivals.count - u->mqtt.arrivals.done <= WINDOW &&
+                 u->hits.room <= HITS_MAX && u->mqtt.flights.count <= sharers * EXCHANGES;
     if (!within)
         ledger_blames(g->ledger, "n%zu: a limit is exceeded", lossy_number_of(g, st));
 }
@@ -244,7 +244,7 @@ void lossy_gateway_must_be_idle(const struct lossy_gateway *g)
         const struct session *s = &g->stations[i].session;
         const struct mqtt_client *c = s->upstream ? &s->upstream->mqtt : NULL;
         if (!c || s->queue.count + s->inflight.open > 0 || s->delivery.message ||
-            c->flights.count + c->arrivals.count > 0)
+            c->flights.count > 0 || c->arrivals.count > c->arrivals.done)
             ledger_blames(
                 g->ledger, "n%zu is stuck: %s, %" PRIu32 " queued, %u open, delivery phase %u", i,
                 session_state_name(s->state), s->queue.count, s->inflight.open, s->delivery.phase);

@@ -39,6 +39,8 @@ static bool carry_up(struct lossy_gateway *g, struct upstream *u, size_t connect
 static void settle(struct lossy_gateway *g, struct upstream *u, msec now)
 {
     struct hits *h = &u->hits;
+    for (struct arrival *a; (a = arrivals_forget_next(&u->mqtt.arrivals));)
+        arrivals_end(&u->mqtt.arrivals, a);
     while (h->next < h->count) {
         struct hit hit = h->list[h->next++];
         lossy_gateway_tells(g, &hit, now);
