@@ -14,6 +14,9 @@ enum {
     LIFE_MS = 300,
     HASTE_MS = 40, /* of a life that ends while it begins */
     HASTY_ONE_TIME_IN = 5,
+    LONG_LIFE_MS =
+        2000, /* so much that what is slow comes to an end too: the broker hears of it, and forgets it */
+    LONG_ONE_TIME_IN = 8,
     GATEWAY_AWAY_MS = 60,
     BROKER_AWAY_MS = 500,
     STOPS_IN_A_ROW = 3,
@@ -84,6 +87,12 @@ static void gateway_is_run(struct kill_director *d, msec now)
         d->gateway_due = soon(d, now, HASTE_MS);
 }
 
+static msec life(struct kill_director *d, msec now)
+{
+    return chance_below(&d->chance, LONG_ONE_TIME_IN) == 0 ? now + LONG_LIFE_MS
+                                                           : soon(d, now, LIFE_MS);
+}
+
 static void gateway_looked_at(struct kill_director *d, msec now)
 {
     if (d->gateway == KILL_STARTS &&
@@ -95,7 +104,7 @@ static void gateway_looked_at(struct kill_director *d, msec now)
     if (d->gateway == KILL_STARTS && now - d->run_at > (msec)START_MS * stretched(1))
         blame(d, "the gateway does not start");
     if (d->gateway == KILL_LIVES && d->gateway_due == MSEC_NEVER && gateway_may_die(d))
-        d->gateway_due = soon(d, now, LIFE_MS);
+        d->gateway_due = life(d, now);
 }
 
 /* In order, and it must end well. The nodes are told nothing of this either. */
