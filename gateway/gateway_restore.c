@@ -248,9 +248,13 @@ static void on_health(void *context, bool well)
         gateway_release_plain(g, clock_now());
 }
 
+/* Without the file this run began with a broker that forgot all of the earlier one. */
 static void on_opened(void *context)
 {
-    restore(context);
+    struct gateway *g = context;
+    restore(g);
+    aggregate_renew(g->aggregate, clock_now());
+    link_touch(g->shared);
 }
 
 static void on_rewrite(void *context)

@@ -248,10 +248,17 @@ bool aggregate_restore(struct aggregate *a, struct session *s, struct span filte
         return false;
     }
     h->qos = qos;
-    f->step = FILTER_HELD;
+    if (f->step == FILTER_NEW) /* else somebody who is here has asked for it */
+        f->step = FILTER_HELD;
     f->asked_qos = f->asked_qos > qos ? f->asked_qos : qos;
     f->granted = f->asked_qos;
     return true;
+}
+
+void aggregate_renew(struct aggregate *a, msec now)
+{
+    if (upstream_online(&a->upstream))
+        rounds_reconnected(a, false, now);
 }
 
 void aggregate_free(struct aggregate *a)

@@ -123,5 +123,7 @@ MUST_CHECK struct aggregate *aggregate_new(uint64_t seed);
 /* The session held this filter in an earlier run, and the broker knows. False: no memory. */
 MUST_CHECK bool aggregate_restore(struct aggregate *a, struct session *s, struct span filter,
                                   uint8_t qos);
+/* But it does not know, when this was restored while it was connected: asks for all that is held. */
+void aggregate_renew(struct aggregate *a, msec now);
 
 void aggregate_free(struct aggregate *a);
