@@ -209,6 +209,7 @@ void session_set_deadline(struct session *s)
 {
     s->deadline = earlier(state_deadline(s), exchange_deadline(s));
     s->deadline = earlier(s->deadline, earlier(s->keep_at, uplink_deadline(s)));
+    s->deadline = earlier(s->deadline, deliver_deadline(s));
     if (s->state == SESSION_ACTIVE || s->state == SESSION_AWAKE)
         s->deadline = earlier(s->deadline, s->delivery.retry_at);
 }
@@ -377,6 +378,7 @@ void session_tick(struct session *s, msec now, struct actions *out)
         subscribe_expire(s, now, out);
         publish_expire(s, now, out);
         uplink_expire(s, now, out);
+        deliver_expire(s, now, out);
         deliver_keep_late(s, now, out);
         if (s->state == SESSION_ACTIVE || s->state == SESSION_AWAKE)
             deliver_retry(s, now, out);

@@ -3,7 +3,7 @@
  * It leaves at once when nothing is before it; else it waits in the client's queue, which is bounded. A client that
  * sleeps, or is away, or is slow for a second, must not make the broker wait: its message is put on disk, and the
  * broker is acknowledged as soon as it is there (design rules 1 and 7). Without a store the broker keeps it until the
- * client has taken it. */
+ * client has taken it. Whatever waits has its age, and goes when that is over, on disk too. */
 #include "gateway/core/session_rules.h"
 
 /* ---- taken over: it is on our disk, and the broker need not keep it ---------------------------------------------- */
@@ -61,6 +61,70 @@ static void keep_arrival(struct session *s, const struct queued *q, msec now, st
         s->keep_at = now + SLOW_MS;
 }
 
+/* ---- the limits of the queue ------------------------------------------------------------------------------------- */
+
+static struct sleepq_limits room_of(const struct session *s)
+{
+    const struct limits *l = s->common->limits;
+    return (struct sleepq_limits){ l->queue_messages, l->queue_bytes, l->queue_drop_oldest };
+}
+
+bool delivery_expired(const struct session *s, const struct queued *q, msec now)
+{
+    return now - q->since > s->common->limits->queue_ttl;
+}
+
+static bool expire_first(struct session *s, msec now, struct actions *out)
+{
+    const struct queued *first = sleepq_first(&s->queue);
+    if (!first || !delivery_expired(s, first, now))
+        return false;
+    delivery_drop_queued(s, sleepq_pop(&s->queue), DROP_EXPIRED, out);
+    return true;
+}
+
+/* What waited too long does not keep the place of what is new. */
+static void expire_for(struct session *s, size_t size, msec now, struct actions *out)
+{
+    struct sleepq_limits room = room_of(s);
+    while (!sleepq_fits(&s->queue, size, &room) && expire_first(s, now, out))
+        ;
+}
+
+/* What is open waits like the others while nobody is there to take it. */
+static bool waits_open(const struct session *s)
+{
+    return s->delivery.message && s->state != SESSION_ACTIVE && s->state != SESSION_AWAKE;
+}
+
+/* Also of one who never comes back: the age is a limit on disk, too. */
+void deliver_expire(struct session *s, msec now, struct actions *out)
+{
+    enum { AT_ONCE = 64 };
+    unsigned left = AT_ONCE;
+    if (waits_open(s) && delivery_expired(s, s->delivery.message, now))
+        delivery_drop(s, DROP_EXPIRED, out);
+    while (left-- > 0 && expire_first(s, now, out))
+        ;
+}
+
+msec deliver_deadline(const struct session *s)
+{
+    const struct queued *first = sleepq_first(&s->queue);
+    msec since = waits_open(s) ? s->delivery.message->since : MSEC_NEVER;
+    if (first && first->since < since)
+        since = first->since;
+    return since == MSEC_NEVER ? MSEC_NEVER : since + s->common->limits->queue_ttl + 1;
+}
+
+static void drop_all(struct session *s, struct queued_list *list, enum drop why, struct actions *out)
+{
+    for (struct queued *q; (q = STAILQ_FIRST(list));) {
+        STAILQ_REMOVE_HEAD(list, next);
+        delivery_drop_queued(s, q, why, out);
+    }
+}
+
 /* ---- a message from the broker ----------------------------------------------------------------------------------- */
 
 /* QoS 0 waits only for those who will come for it. */
@@ -82,27 +146,31 @@ static void refuse_upstream(const struct mqtt_packet *p, struct actions *out)
                                   .type = MQTT_PUBACK, .code = MQTT_REFUSED, .receipt = p->receipt });
 }
 
+/* DROPS, or why there is no room. */
+static enum drop wait_in_line(struct session *s, const struct mqtt_packet *p, msec now,
+                              struct actions *out)
+{
+    struct queued_list victims = STAILQ_HEAD_INITIALIZER(victims);
+    struct sleepq_limits room = room_of(s);
+    expire_for(s, p->topic.len + p->payload.len, now, out);
+    enum sleepq_error e = sleepq_push(&s->queue, p, now, &room, &victims);
+    drop_all(s, &victims, DROP_OLDEST, out);
+    return e == SLEEPQ_FULL ? DROP_QUEUE_FULL : e == SLEEPQ_NO_MEMORY ? DROP_MEMORY : DROPS;
+}
+
 void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out)
 {
-    const struct limits *l = s->common->limits;
-    struct sleepq_limits room = { l->queue_messages, l->queue_bytes, l->queue_drop_oldest };
-    struct queued_list victims = STAILQ_HEAD_INITIALIZER(victims);
+    size_t size = p->topic.len + p->payload.len;
     enum drop why = not_wanted(s, p);
-    if (why == DROPS && p->qos > 0 && p->topic.len + p->payload.len > l->queue_bytes) {
+    if (why == DROPS && p->qos > 0 && size > s->common->limits->queue_bytes) {
         actions_drop(out, DROP_TOO_LARGE); /* it never fits, so the broker need not keep it (SN-FRM-9) */
         delivery_settle(out, p->qos, p->receipt);
         return;
     }
     if (why == DROPS && delivery_at_once(s, p, out))
         return;
-    if (why == DROPS) {
-        enum sleepq_error e = sleepq_push(&s->queue, p, now, &room, &victims);
-        why = e == SLEEPQ_FULL ? DROP_QUEUE_FULL : e == SLEEPQ_NO_MEMORY ? DROP_MEMORY : DROPS;
-    }
-    for (struct queued *q; (q = STAILQ_FIRST(&victims));) {
-        STAILQ_REMOVE_HEAD(&victims, next);
-        delivery_drop_queued(s, q, DROP_OLDEST, out);
-    }
+    if (why == DROPS)
+        why = wait_in_line(s, p, now, out);
     if (why == DROPS)
         keep_arrival(s, sleepq_last(&s->queue), now, out);
     if (why != DROPS) {

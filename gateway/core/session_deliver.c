@@ -259,7 +259,7 @@ bool delivery_knows_topic(const struct session *s)
 /* Why the message just taken cannot be delivered at all; DROPS when it can. */
 static enum drop undeliverable(struct session *s, const struct queued *q, msec now, struct choice *c)
 {
-    if (now - q->since > s->common->limits->queue_ttl)
+    if (delivery_expired(s, q, now))
         return DROP_EXPIRED;
     if (!choose_id(s, queued_topic(q), c))
         return DROP_NO_TOPIC_ID;

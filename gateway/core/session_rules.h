@@ -82,6 +82,9 @@ void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, st
 void deliver_keep(struct session *s, struct actions *out);
 /* ... when the client is slow. */
 void deliver_keep_late(struct session *s, msec now, struct actions *out);
+bool delivery_expired(const struct session *s, const struct queued *q, msec now);
+void deliver_expire(struct session *s, msec now, struct actions *out);
+msec deliver_deadline(const struct session *s); /* of the first that expires */
 
 /* session_deliver.c: what goes on to the client */
 void deliver_next(struct session *s, msec now, struct actions *out);

@@ -12,7 +12,7 @@
 void sleepq_init(struct sleepq *q)
 {
     STAILQ_INIT(&q->list);
-    q->count = 0;
+    q->count = q->loose = 0;
     q->bytes = 0;
 }
 
@@ -21,7 +21,7 @@ static size_t queued_size(const struct queued *q)
     return (size_t)q->topic_len + q->payload_len;
 }
 
-static bool fits(const struct sleepq *q, size_t size, const struct sleepq_limits *l)
+bool sleepq_fits(const struct sleepq *q, size_t size, const struct sleepq_limits *l)
 {
     return q->count < l->messages && q->bytes + size <= l->bytes;
 }
@@ -47,38 +47,47 @@ void sleepq_append(struct sleepq *q, struct queued *one)
 {
     STAILQ_INSERT_TAIL(&q->list, one, next);
     q->count++;
+    q->loose += one->qos == 0;
     q->bytes += queued_size(one);
+}
+
+static void uncount(struct sleepq *q, const struct queued *one)
+{
+    q->count--;
+    q->loose -= one->qos == 0;
+    q->bytes -= queued_size(one);
 }
 
 void sleepq_remove(struct sleepq *q, struct queued *one)
 {
     STAILQ_REMOVE(&q->list, one, queued, next);
-    q->count--;
-    q->bytes -= queued_size(one);
+    uncount(q, one);
 }
 
-/* What is left when all that may go is gone: is that room enough? */
+/* What is left when all that may go is gone: is that room enough? Without QoS 0 messages nobody has to look. */
 static bool could_fit(const struct sleepq *q, size_t size, const struct sleepq_limits *l)
 {
-    struct sleepq rest = { .count = q->count, .bytes = q->bytes };
+    struct sleepq rest = { .count = q->count, .loose = q->loose, .bytes = q->bytes };
     const struct queued *one;
     if (l->drop_oldest)
         return l->messages > 0 && size <= l->bytes;
     STAILQ_FOREACH(one, &q->list, next) {
-        if (fits(&rest, size, l))
+        if (rest.loose == 0 || sleepq_fits(&rest, size, l))
             break;
-        rest.count -= one->qos == 0;
-        rest.bytes -= one->qos == 0 ? queued_size(one) : 0;
+        if (one->qos == 0)
+            uncount(&rest, one);
     }
-    return fits(&rest, size, l);
+    return sleepq_fits(&rest, size, l);
 }
 
-static void make_room(struct sleepq *q, size_t size, const struct sleepq_limits *l, bool any_qos,
-                      struct queued_list *victims)
+static void make_room_of(struct sleepq *q, size_t size, const struct sleepq_limits *l, bool any_qos,
+                         struct queued_list *victims)
 {
     struct queued *behind;
-    for (struct queued *one = STAILQ_FIRST(&q->list); one && !fits(q, size, l); one = behind) {
+    for (struct queued *one = STAILQ_FIRST(&q->list); one && !sleepq_fits(q, size, l); one = behind) {
         behind = STAILQ_NEXT(one, next);
+        if (!any_qos && q->loose == 0)
+            break;
         if (one->qos > 0 && !any_qos)
             continue;
         sleepq_remove(q, one);
@@ -86,18 +95,24 @@ static void make_room(struct sleepq *q, size_t size, const struct sleepq_limits 
     }
 }
 
+/* Only where it could fit. */
+static void take_in(struct sleepq *q, struct queued *one, const struct sleepq_limits *limits,
+                    struct queued_list *victims)
+{
+    make_room_of(q, queued_size(one), limits, false, victims);
+    make_room_of(q, queued_size(one), limits, true, victims);
+    sleepq_append(q, one);
+}
+
 enum sleepq_error sleepq_push(struct sleepq *q, const struct mqtt_packet *p, msec now,
                               const struct sleepq_limits *limits, struct queued_list *victims)
 {
-    size_t size = p->topic.len + p->payload.len;
-    if (!could_fit(q, size, limits))
+    if (!could_fit(q, p->topic.len + p->payload.len, limits))
         return SLEEPQ_FULL;
     struct queued *one = queued_new(p, now);
     if (!one)
         return SLEEPQ_NO_MEMORY;
-    make_room(q, size, limits, false, victims);
-    make_room(q, size, limits, true, victims);
-    sleepq_append(q, one);
+    take_in(q, one, limits, victims);
     return SLEEPQ_OK;
 }
 
@@ -112,8 +127,7 @@ struct queued *sleepq_pop(struct sleepq *q)
     if (!one)
         return NULL;
     STAILQ_REMOVE_HEAD(&q->list, next);
-    q->count--;
-    q->bytes -= queued_size(one);
+    uncount(q, one);
     return one;
 }
 

@@ -43,7 +43,7 @@ static inline struct span queued_payload(const struct queued *q)
 
 struct sleepq {
     STAILQ_HEAD(queued_list, queued) list;
-    uint32_t count;
+    uint32_t count, loose; /* loose: of QoS 0 among them */
     size_t bytes;
 };
 
@@ -66,7 +66,10 @@ MUST_CHECK enum sleepq_error sleepq_push(struct sleepq *q, const struct mqtt_pac
                                          const struct sleepq_limits *limits,
                                          struct queued_list *victims);
 
-/* The same without a limit: `one` is the queue's now. */
+/* Would another of `size` octets be within the limits as things stand? */
+bool sleepq_fits(const struct sleepq *q, size_t size, const struct sleepq_limits *limits);
+
+/* Without a limit: `one` is the queue's now. */
 void sleepq_append(struct sleepq *q, struct queued *one);
 
 /* Takes one out of its place; it is the caller's now. */

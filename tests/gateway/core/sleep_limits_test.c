@@ -1,0 +1,148 @@
+/* sleep_limits_test.c -- the limits of what waits for a client are hard: in number, in octets and in age, over a
+ * restart with other settings too, and on disk (SN-SLP-11; design rules 2 and 5). */
+#include "gateway/core/session_rules.h"
+#include "tests/gateway/core/restart_scene.h"
+
+#include <stdio.h>
+
+static const char *numbered(char text[8], unsigned number)
+{
+    snprintf(text, 8, "%u", number);
+    return text;
+}
+
+static void broker_gives(struct scene *s, uint8_t qos, uint16_t number)
+{
+    char text[8];
+    broker_publishes(s, "lamp/1", numbered(text, number), qos, number);
+}
+
+/* At QoS 1, taken over. */
+static void is_kept(struct scene *s, uint16_t number)
+{
+    broker_gives(s, 1, number);
+    broker_receives(s, P(PUBACK, .packet_id = number));
+}
+
+static void given_sleeper(void **scene, uint16_t messages)
+{
+    given_client(scene, "m1", 1);
+    client_falls_asleep(*scene, "m1", 65535);
+    for (uint16_t i = 1; i <= messages; i++)
+        is_kept(*scene, i);
+}
+
+static void client_gets(struct scene *s, unsigned first, unsigned last)
+{
+    char text[8];
+    client_wakes(s, "m1");
+    for (unsigned i = first; i <= last; i++) {
+        uint16_t id = client_receives(
+            s, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT(numbered(text, i))));
+        client_sends(s, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
+    }
+    client_receives(s, "m1", M(PINGRESP, .brief = true));
+}
+
+static void are_dropped(struct scene *s, enum drop why, unsigned times)
+{
+    while (times-- > 0)
+        dropped(s, why);
+}
+
+/* ---- age --------------------------------------------------------------------------------------------------------- */
+
+static void what_is_too_old_makes_way_for_what_is_new(void **scene)
+{
+    struct scene *s = *scene;
+    s->limits.queue_messages = 3;
+    s->limits.queue_ttl = 3600 * SECOND;
+    given_sleeper(scene, 3);
+    s->now += 3601 * SECOND; /* its deadline is due, but the message is faster */
+    is_kept(s, 4);
+    dropped(s, DROP_EXPIRED);
+    is_kept(s, 5);
+    dropped(s, DROP_EXPIRED);
+    client_gets(s, 4, 5);
+    dropped(s, DROP_EXPIRED);
+}
+
+static void who_never_wakes_leaves_nothing_old_on_disk(void **scene)
+{
+    struct scene *s = *scene;
+    s->limits.queue_ttl = 3600 * SECOND;
+    given_sleeper(scene, 2);
+    time_passes(s, 3600 * SECOND);
+    waiting_for_the_client(s, "m1", 2);
+    time_passes(s, 1);
+    are_dropped(s, DROP_EXPIRED, 2);
+    waiting_for_the_client(s, "m1", 0);
+    session_is(s, "m1", SESSION_ASLEEP);
+}
+
+static void nor_does_who_is_away(void **scene)
+{
+    struct scene *s = *scene;
+    s->limits.queue_ttl = 3600 * SECOND;
+    given_sleeper(scene, 2);
+    client_sends(s, "m1", M(DISCONNECT, .brief = true));
+    client_receives(s, "m1", M(DISCONNECT, .brief = true));
+    if (!is_shared(scene))
+        broker_receives(s, P(DISCONNECT));
+    time_passes(s, 3601 * SECOND);
+    are_dropped(s, DROP_EXPIRED, 2);
+    waiting_for_the_client(s, "m1", 0);
+}
+
+static void what_was_on_its_way_to_a_sleeper_grows_old_too(void **scene)
+{
+    struct scene *s = *scene;
+    s->limits.queue_ttl = 3600 * SECOND;
+    given_sleeper(scene, 1);
+    client_wakes(s, "m1");
+    client_receives(s, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
+    client_sends(s, "m1", M(DISCONNECT, .duration = 65535));
+    client_receives(s, "m1", M(DISCONNECT, .brief = true));
+    time_passes(s, 3600 * SECOND);
+    waiting_for_the_client(s, "m1", 1);
+    time_passes(s, 1);
+    dropped(s, DROP_EXPIRED);
+    waiting_for_the_client(s, "m1", 0);
+}
+
+static void a_long_old_queue_goes_in_several_turns(void **scene) /* work per turn is bounded */
+{
+    struct scene *s = *scene;
+    s->limits.queue_ttl = 3600 * SECOND;
+    given_sleeper(scene, 70);
+    s->now += 3601 * SECOND;
+    time_passes(s, 0);
+    are_dropped(s, DROP_EXPIRED, 70);
+    waiting_for_the_client(s, "m1", 0);
+}
+
+static void what_is_too_old_after_a_restart_leaves_the_disk(void **scene)
+{
+    struct scene *s = *scene;
+    s->limits.queue_ttl = 3600 * SECOND;
+    given_sleeper(scene, 2);
+    the_gateway_is_killed(s);
+    s->now += 3601 * SECOND;
+    the_gateway_starts(s);
+    time_passes(s, 0);
+    are_dropped(s, DROP_EXPIRED, 2);
+    waiting_for_the_client(s, "m1", 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        KEPT_BOTH(what_is_too_old_makes_way_for_what_is_new),
+        KEPT_BOTH(who_never_wakes_leaves_nothing_old_on_disk),
+        KEPT_BOTH(nor_does_who_is_away),
+        KEPT_BOTH(what_was_on_its_way_to_a_sleeper_grows_old_too),
+        KEPT_BOTH(a_long_old_queue_goes_in_several_turns),
+        KEPT_BOTH(what_is_too_old_after_a_restart_leaves_the_disk),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
