@@ -16,6 +16,7 @@ struct restoring {
     struct gateway *gateway;
     msec now;
     size_t sessions, messages;
+    size_t dropped;  /* messages that the limits of this run have no room for */
     size_t left_out; /* rows that found no memory, or did not go with what is there */
 };
 
@@ -132,6 +133,18 @@ static void on_subscription(void *context, const struct store_subscription *row)
         r->left_out += !aggregate_restore(r->gateway->aggregate, s, row->filter, row->qos);
 }
 
+/* By the limits of this run some of them may have to go, with their rows. */
+static void restore_message(struct restoring *r, struct peer *one, struct queued *q)
+{
+    struct actions *out = &r->gateway->actions;
+    out->count = 0;
+    session_restore_message(peer_session(one), q, r->now, out);
+    for (size_t i = 0; i < out->count; i++)
+        r->dropped += out->list[i].kind == ACTION_DROP;
+    if (out->count > 0)
+        gateway_perform(r->gateway, one, r->now);
+}
+
 static void on_message(void *context, enum store_way way, const struct store_message *row)
 {
     struct restoring *r = context;
@@ -153,7 +166,7 @@ static void on_message(void *context, enum store_way way, const struct store_mes
     q->up = way == STORE_UPLINK;
     q->phase = row->phase;
     q->message_id = row->message_id;
-    session_restore_message(peer_session(one), q);
+    restore_message(r, one, q);
 }
 
 static void on_exchange(void *context, const struct store_exchange *row)
@@ -226,6 +239,9 @@ static void restore(struct gateway *g)
         go_on(g, one, r.now);
     if (r.left_out > 0)
         log_warn("state: %zu rows of the file could not be used: too little memory?", r.left_out);
+    if (r.dropped > 0)
+        log_warn("state: %zu messages for clients are dropped, limits.sleep_queue has no room for them",
+                 r.dropped);
     if (r.sessions > 0)
         log_info("state: %zu clients and %zu messages of an earlier run, in %u ms", r.sessions,
                  r.messages, (unsigned)(clock_now() - r.now));

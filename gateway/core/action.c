@@ -23,11 +23,11 @@ const char *drop_text(enum drop d)
     return d < DROPS ? drops[d].text : "?";
 }
 
-/* A queue that is wiped or taken over: for each message a drop or its keeping, its acknowledgement and its completion.
- * Each subscription: one request. */
+/* A queue that is taken over and turns out to be in vain, all in one call: for each message its keeping, its
+ * acknowledgement and its completion, and then a drop. One more message is open. Each subscription: one request. */
 size_t actions_needed(size_t queue_messages, size_t subscriptions)
 {
-    enum { FEW = 128, PER_MESSAGE = 3 };
+    enum { FEW = 128, PER_MESSAGE = 4 };
     return FEW + PER_MESSAGE * (queue_messages + 1) + subscriptions;
 }
 

@@ -152,8 +152,8 @@ void session_connect_packet(const struct session *s, struct mqtt_connect *c);
 
 /* ---- what an earlier run left (session_restore.c), before anything is heard: first the state, then the rest ---- */
 void session_restore(struct session *s, enum session_state state, msec since, msec now);
-void session_restore_message(struct session *s,
-                             struct queued *one); /* in their order; `one` is the session's now */
+/* In their order; `one` is the session's now. What the limits have no room for any more is dropped, as ever. */
+void session_restore_message(struct session *s, struct queued *one, msec now, struct actions *out);
 void session_restore_exchange(struct session *s, size_t place, const struct exchange *e);
 /* The session has its upstream: what was on its way goes on. */
 void session_resume(struct session *s, msec now);

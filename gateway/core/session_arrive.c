@@ -125,6 +125,17 @@ static void drop_all(struct session *s, struct queued_list *list, enum drop why,
     }
 }
 
+/* The limits may have been others when it was kept. */
+void deliver_restored(struct session *s, struct queued *one, msec now, struct actions *out)
+{
+    struct queued_list victims = STAILQ_HEAD_INITIALIZER(victims);
+    struct sleepq_limits room = room_of(s);
+    expire_for(s, (size_t)one->topic_len + one->payload_len, now, out);
+    if (sleepq_insert(&s->queue, one, &room, &victims) != SLEEPQ_OK)
+        delivery_drop_queued(s, one, DROP_QUEUE_FULL, out);
+    drop_all(s, &victims, DROP_OLDEST, out);
+}
+
 /* ---- a message from the broker ----------------------------------------------------------------------------------- */
 
 /* QoS 0 waits only for those who will come for it. */

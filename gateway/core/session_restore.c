@@ -35,14 +35,15 @@ static void restore_delivery(struct session *s, struct queued *one)
     delivery_name(s);
 }
 
-void session_restore_message(struct session *s, struct queued *one)
+void session_restore_message(struct session *s, struct queued *one, msec now, struct actions *out)
 {
+    session_begin(s);
     if (one->up)
         uplink_restore(s, one);
     else if (one->phase != QUEUED_WAITING && !s->delivery.message)
         restore_delivery(s, one);
     else
-        sleepq_append(&s->queue, one);
+        deliver_restored(s, one, now, out);
 }
 
 void session_restore_exchange(struct session *s, size_t place, const struct exchange *e)

@@ -85,6 +85,8 @@ void deliver_keep_late(struct session *s, msec now, struct actions *out);
 bool delivery_expired(const struct session *s, const struct queued *q, msec now);
 void deliver_expire(struct session *s, msec now, struct actions *out);
 msec deliver_deadline(const struct session *s); /* of the first that expires */
+/* A message of an earlier run waits on, if the limits of this one let it. */
+void deliver_restored(struct session *s, struct queued *one, msec now, struct actions *out);
 
 /* session_deliver.c: what goes on to the client */
 void deliver_next(struct session *s, msec now, struct actions *out);

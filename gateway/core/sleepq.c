@@ -116,6 +116,15 @@ enum sleepq_error sleepq_push(struct sleepq *q, const struct mqtt_packet *p, mse
     return SLEEPQ_OK;
 }
 
+enum sleepq_error sleepq_insert(struct sleepq *q, struct queued *one,
+                                const struct sleepq_limits *limits, struct queued_list *victims)
+{
+    if (!could_fit(q, queued_size(one), limits))
+        return SLEEPQ_FULL;
+    take_in(q, one, limits, victims);
+    return SLEEPQ_OK;
+}
+
 const struct queued *sleepq_first(const struct sleepq *q)
 {
     return STAILQ_FIRST(&q->list);

@@ -66,6 +66,11 @@ MUST_CHECK enum sleepq_error sleepq_push(struct sleepq *q, const struct mqtt_pac
                                          const struct sleepq_limits *limits,
                                          struct queued_list *victims);
 
+/* The same with a message that is there already: the queue's from SLEEPQ_OK on. */
+MUST_CHECK enum sleepq_error sleepq_insert(struct sleepq *q, struct queued *one,
+                                           const struct sleepq_limits *limits,
+                                           struct queued_list *victims);
+
 /* Would another of `size` octets be within the limits as things stand? */
 bool sleepq_fits(const struct sleepq *q, size_t size, const struct sleepq_limits *limits);
 

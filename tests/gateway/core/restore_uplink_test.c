@@ -137,8 +137,8 @@ static void whose_number_is_taken_meanwhile(void **scene, enum queued_phase phas
     q->up = true;
     q->phase = (uint8_t)phase;
     q->message_id = mqtt_client_reserve(&session->upstream->mqtt, &s->limits);
-    session_restore_message(session, q);
     s->actions.count = 0;
+    session_restore_message(session, q, s->now, &s->actions);
     actions_keep(&s->actions, q); /* it has a row */
     scene_perform_for(s, "m1");
     session_resume(session, s->now);

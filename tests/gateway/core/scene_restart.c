@@ -193,7 +193,10 @@ static void restore_message(struct scene *s, const struct stored_message *row)
     q->up = row->up;
     q->phase = row->phase;
     q->message_id = row->message_id;
-    session_restore_message(&c->session, q);
+    s->actions.count = 0;
+    session_restore_message(&c->session, q, s->now, &s->actions);
+    if (s->actions.count > 0)
+        scene_perform(s, c);
 }
 
 static void restore_arrival(struct scene *s, const struct stored_arrival *row)
@@ -219,7 +222,8 @@ static void go_on(struct scene *s, struct scene_client *c)
 
 void the_gateway_starts(struct scene *s)
 {
-    const struct stored *d = &s->store->open;
+    const struct stored *d = &s->store->on_disk; /* rows may go from the open batch on the way */
+    s->store->on_disk = s->store->open;
     for (size_t i = 0; i < s->client_count; i++)
         if (d->sessions[i].here)
             restore_session(s, &s->clients[i], &d->sessions[i]);

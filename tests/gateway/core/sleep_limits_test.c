@@ -4,6 +4,7 @@
 #include "tests/gateway/core/restart_scene.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *numbered(char text[8], unsigned number)
 {
@@ -48,6 +49,124 @@ static void are_dropped(struct scene *s, enum drop why, unsigned times)
 {
     while (times-- > 0)
         dropped(s, why);
+}
+
+/* The list that a gateway with these limits makes. */
+static void given_room_for_the_limits(struct scene *s)
+{
+    free(s->actions.list);
+    s->actions.room = actions_needed(s->limits.queue_messages, s->limits.subscriptions);
+    s->actions.list = calloc(s->actions.room, sizeof *s->actions.list);
+}
+
+/* ---- other settings after a restart ------------------------------------------------------------------------------ */
+
+static void fewer_may_wait_after_a_restart_and_the_newest_go(void **scene)
+{
+    struct scene *s = *scene;
+    given_sleeper(scene, 5);
+    s->limits.queue_messages = 3;
+    restarts(s);
+    are_dropped(s, DROP_QUEUE_FULL, 2);
+    waiting_for_the_client(s, "m1", 3);
+    broker_returns(s, true);
+    client_gets(s, 1, 3);
+}
+
+static void or_the_oldest_go_if_so_set(void **scene)
+{
+    struct scene *s = *scene;
+    given_sleeper(scene, 5);
+    s->limits.queue_messages = 3;
+    s->limits.queue_drop_oldest = true;
+    restarts(s);
+    are_dropped(s, DROP_OLDEST, 2);
+    waiting_for_the_client(s, "m1", 3);
+    broker_returns(s, true);
+    client_gets(s, 3, 5);
+}
+
+static void fewer_octets_are_a_limit_too(void **scene)
+{
+    struct scene *s = *scene;
+    given_sleeper(scene, 5);
+    s->limits.queue_bytes = 3 * sizeof "lamp/1"; /* the name and one digit */
+    restarts(s);
+    are_dropped(s, DROP_QUEUE_FULL, 2);
+    broker_returns(s, true);
+    client_gets(s, 1, 3);
+}
+
+static void what_is_too_old_goes_first(void **scene)
+{
+    struct scene *s = *scene;
+    s->limits.queue_ttl = 3600 * SECOND;
+    given_sleeper(scene, 3);
+    time_passes(s, 1800 * SECOND);
+    is_kept(s, 4);
+    is_kept(s, 5);
+    s->limits.queue_messages = 3;
+    the_gateway_is_killed(s);
+    s->now += 1900 * SECOND;
+    the_gateway_starts(s);
+    are_dropped(s, DROP_EXPIRED, 2);
+    time_passes(s, 0);
+    dropped(s, DROP_EXPIRED);
+    waiting_for_the_client(s, "m1", 2);
+    broker_returns(s, true);
+    client_gets(s, 4, 5);
+}
+
+static void the_list_of_actions_holds_what_is_wiped_then(void **scene)
+{
+    const uint16_t many = 150;
+    struct scene *s = *scene;
+    s->limits.queue_messages = many;
+    given_sleeper(scene, many);
+    s->limits.queue_messages = 1;
+    s->limits.subscriptions = 1;
+    given_room_for_the_limits(s);
+    restarts(s);
+    are_dropped(s, DROP_QUEUE_FULL, many - 1);
+    broker_returns(s, true);
+    client_sends(s, "m1", M(CONNECT, .clean = true, .duration = 60));
+    broker_receives(s, is_shared(scene) ? P(UNSUBSCRIBE, .topic = TEXT("lamp/1")) : P(DISCONNECT));
+    broker_accepts(s, "m1", true, false);
+    client_receives(s, "m1", M(CONNACK));
+    dropped(s, DROP_SESSION_ENDED);
+    waiting_for_the_client(s, "m1", 0);
+}
+
+/* Nothing was kept before the store was well, then all of it is, and in the same moment it turns out that the client
+ * does not want any. */
+static void the_list_of_actions_holds_a_long_queue_kept_in_vain(void **scene)
+{
+    const uint16_t many = 150;
+    struct scene *s = *scene;
+    struct keeping keeping = { 0 };
+    s->limits.queue_messages = many;
+    s->limits.subscriptions = 1;
+    given_room_for_the_limits(s);
+    client_connects(s, "m1", false);
+    client_subscribes(s, "m1", "lamp/1", 2);
+    struct session *session = session_of(s, "m1");
+    s->common.keeping = &keeping;
+    session->delivery.phase = DELIVERY_PAUSED;
+    session->delivery.retry_at = s->now + 50 * SECOND;
+    for (uint16_t i = 1; i < many; i++)
+        broker_gives(s, 2, i);
+    s->now += 50 * SECOND;
+    keeping.on = true;
+    broker_gives(s, 1, many);
+    session->keep_at = s->now;
+    registry_stand(&session->topics, registry_find_name(&session->topics.normal, TEXT("lamp/1")),
+                   TOPIC_REFUSED);
+    time_passes(s, 0);
+    for (uint16_t i = 1; i < many; i++)
+        broker_receives(s, P(PUBREC, .packet_id = i));
+    broker_receives(s, P(PUBACK, .packet_id = many));
+    are_dropped(s, DROP_REFUSED_BY_CLIENT, many);
+    s->common.keeping = NULL;
 }
 
 /* ---- age --------------------------------------------------------------------------------------------------------- */
@@ -137,6 +256,12 @@ static void what_is_too_old_after_a_restart_leaves_the_disk(void **scene)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        KEPT_BOTH(fewer_may_wait_after_a_restart_and_the_newest_go),
+        KEPT_BOTH(or_the_oldest_go_if_so_set),
+        KEPT_BOTH(fewer_octets_are_a_limit_too),
+        KEPT_BOTH(what_is_too_old_goes_first),
+        KEPT_BOTH(the_list_of_actions_holds_what_is_wiped_then),
+        IN_TRANSPARENT(the_list_of_actions_holds_a_long_queue_kept_in_vain),
         KEPT_BOTH(what_is_too_old_makes_way_for_what_is_new),
         KEPT_BOTH(who_never_wakes_leaves_nothing_old_on_disk),
         KEPT_BOTH(nor_does_who_is_away),
