@@ -249,11 +249,12 @@ void delivery_publish(struct session *s, msec now, struct actions *out)
         delivery_end(s);
 }
 
+/* One of an earlier run may have no id at all. */
 bool delivery_knows_topic(const struct session *s)
 {
     const struct delivery *d = &s->delivery;
     const struct topic *t = registry_find_id(&s->topics.normal, d->topic_id);
-    return d->topic_id_type != MQTTSN_NORMAL || !t || t->standing != TOPIC_UNCONFIRMED;
+    return d->topic_id_type != MQTTSN_NORMAL || (t && t->standing != TOPIC_UNCONFIRMED);
 }
 
 /* Why the message just taken cannot be delivered at all; DROPS when it can. */

@@ -52,11 +52,20 @@ void session_restore_exchange(struct session *s, size_t place, const struct exch
         inflight_restore(&s->inflight, place, e);
 }
 
+/* One whose topic id the client does not know, or that has none, begins anew, under the message id it had. */
+static void resume_delivery(struct session *s, msec now)
+{
+    struct delivery *d = &s->delivery;
+    d->retry_at = now;
+    if (d->phase == DELIVERY_PUBREC && !delivery_knows_topic(s))
+        d->phase = DELIVERY_PAUSED;
+}
+
 void session_resume(struct session *s, msec now)
 {
     uplink_resume(s);
     if (s->state == SESSION_ACTIVE && s->delivery.message)
-        s->delivery.retry_at = now;
+        resume_delivery(s, now);
     session_set_deadline(s);
     if (s->state == SESSION_ACTIVE && (s->delivery.message || s->queue.count > 0))
         s->deadline = now;

@@ -169,6 +169,57 @@ static void the_list_of_actions_holds_a_long_queue_kept_in_vain(void **scene)
     s->common.keeping = NULL;
 }
 
+static void given_qos_2_under_way_and_a_kill(void **scene)
+{
+    struct scene *s = *scene;
+    given_client(scene, "m1", 2);
+    broker_publishes(s, "lamp/1", "on", 2, 40);
+    client_receives(s, "m1", on(2, false, 0));
+    broker_receives(s, P(PUBREC, .packet_id = 40));
+    the_gateway_is_killed(s);
+}
+
+static void fewer_topics_may_leave_an_open_message_without_an_id(void **scene)
+{
+    struct scene *s = *scene;
+    given_qos_2_under_way_and_a_kill(scene);
+    s->store->open.sessions[0].topic_count = 0;
+    s->limits.topics = 0;
+    the_gateway_starts(s);
+    time_passes(s, 0);
+    dropped(s, DROP_NO_TOPIC_ID);
+    waiting_for_the_client(s, "m1", 0);
+}
+
+static void of_a_sleeper_too(void **scene)
+{
+    struct scene *s = *scene;
+    given_qos_2_under_way_and_a_kill(scene);
+    s->store->open.sessions[0].topic_count = 0;
+    s->store->open.sessions[0].state = SESSION_ASLEEP;
+    s->store->open.sessions[0].sleep_s = 3600;
+    s->limits.topics = 0;
+    the_gateway_starts(s);
+    broker_returns(s, true);
+    client_wakes(s, "m1");
+    client_receives(s, "m1", M(PINGRESP, .brief = true));
+    dropped(s, DROP_NO_TOPIC_ID);
+    waiting_for_the_client(s, "m1", 0);
+}
+
+static void an_open_message_whose_id_the_client_may_not_know_is_registered(void **scene)
+{
+    struct scene *s = *scene;
+    given_qos_2_under_way_and_a_kill(scene);
+    s->store->open.sessions[0].topics[0].standing = TOPIC_UNCONFIRMED;
+    uint16_t id = s->store->open.messages[0].message_id;
+    the_gateway_starts(s);
+    time_passes(s, 0);
+    uint16_t step = client_receives(s, "m1", M(REGISTER, .topic_id = 3, .tail = TEXT("lamp/1")));
+    client_sends(s, "m1", M(REGACK, .topic_id = 3, .message_id = step));
+    client_receives(s, "m1", on(2, true, id));
+}
+
 /* ---- age --------------------------------------------------------------------------------------------------------- */
 
 static void what_is_too_old_makes_way_for_what_is_new(void **scene)
@@ -262,6 +313,9 @@ int main(void)
         KEPT_BOTH(what_is_too_old_goes_first),
         KEPT_BOTH(the_list_of_actions_holds_what_is_wiped_then),
         IN_TRANSPARENT(the_list_of_actions_holds_a_long_queue_kept_in_vain),
+        KEPT_BOTH(fewer_topics_may_leave_an_open_message_without_an_id),
+        KEPT_BOTH(of_a_sleeper_too),
+        KEPT_BOTH(an_open_message_whose_id_the_client_may_not_know_is_registered),
         KEPT_BOTH(what_is_too_old_makes_way_for_what_is_new),
         KEPT_BOTH(who_never_wakes_leaves_nothing_old_on_disk),
         KEPT_BOTH(nor_does_who_is_away),
