@@ -135,14 +135,18 @@ static void take_health(struct store *s, const struct store_report *r)
     }
 }
 
-/* The file is there for the first time. If it cannot be read it is set aside, and the next one is `anew`. */
+/* The file is there for the first time. If it cannot be read it is set aside, and the next one is `anew`. What was put
+ * before nobody knew what is in it may not undo what it should (a client that began anew): then all is written anew. */
 static void greet(struct store *s)
 {
+    const bool met = store_has_news(s);
     s->had_before = s->file.had_before;
     s->stopped_well = s->file.stopped_well;
     s->state = STORE_WELL;
     if (s->events.opened)
         s->events.opened(s->events.context);
+    if (met)
+        forget(s);
 }
 
 /* What was handed over is gone with the file it was for. */

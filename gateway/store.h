@@ -27,9 +27,9 @@ struct store_events {
     /* A file that could not be opened at start is there now: read it with store_load. Before the next batch is
      * written. */
     void (*opened)(void *context);
-    /* Too much was put while nothing could be written, or the file is a new one because the old was damaged or taken
-     * away: the open batch begins with an empty file, put everything there is into it. It is committed by itself. What
-     * waits for an older ticket is safe with it. */
+    /* Too much was put while nothing could be written, or something before the file was opened, or the file is a new
+     * one because the old was damaged or taken away: the open batch begins with an empty file, put everything there
+     * is into it. It is committed by itself. What waits for an older ticket is safe with it. */
     void (*rewrite)(void *context);
 };
 

@@ -163,6 +163,7 @@ static void a_disk_that_is_too_slow_is_not_well(void **state)
 static void a_file_that_cannot_be_opened_at_start_is_read_when_it_can(void **state)
 {
     struct desk *d = *state;
+    d->everything = put_everything;
     desk_starts(d);
     put_message(d, 1);
     put_message(d, 1);
@@ -179,17 +180,20 @@ static void a_file_that_cannot_be_opened_at_start_is_read_when_it_can(void **sta
     assert_true(store_stopped_well(d->store));
     assert_string_equal(d->read_at_opened,
                         "uplink 1 m1 1 0 0 0 t \\00\nuplink 2 m1 1 0 0 0 t \\00\n");
-    store_step_message(d->store, STORE_UPLINK, row, 1, 9);
-    const uint64_t next = put_message(d, 3);
-    assert_true(next > row);
+    desk_waits(d, is_rewritten); /* what was put before may not fit what is there */
+    const uint64_t late = put_message(d, 2);
+    assert_true(late > row);
     desk_commits(d);
-    store_drop_message(d->store, STORE_UPLINK, 1);
+    store_step_message(d->store, STORE_UPLINK, late, 1, 9);
+    const uint64_t next = put_message(d, 3);
+    assert_true(next > late);
+    desk_commits(d);
     char *there = desk_reads_again(d);
     /* the number before which none was given is far away: see ROWS_AHEAD */
-    assert_non_null(strstr(there, "uplink 2 m1 1 0 0 0 t \\00\n"));
+    assert_null(strstr(there, " t \\00\n"));
     assert_non_null(strstr(there, " m1 1 0 1 9 t \\00\\00\n"));
     assert_non_null(strstr(there, " m1 1 0 0 0 t \\00\\00\\00\n"));
-    assert_null(strstr(there, "uplink 1 "));
+    assert_non_null(strstr(there, "arrival everything 1\n"));
     free(there);
 }
 

@@ -69,6 +69,31 @@ static void those_of_the_earlier_run_hear_again(struct scene *s)
 
 /* ---- who came meanwhile ------------------------------------------------------------------------------------------ */
 
+static void who_began_anew_meanwhile_gets_nothing_back_of_its_earlier_life(struct scene *s)
+{
+    struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
+    struct peer *world = peer_open(s, "world");
+    peer_subscribes(world, "#", 1);
+    node_connects_kept(n, "m1");
+    node_subscribes(n, "lamp/1", 1);
+    (void)node_registers(n, "old/1");
+    uint16_t old = node_registers(n, "old/2");
+    int fd = returns_without_its_file(n->gateway);
+    node_connects(n, "m1");
+    uint16_t id = node_registers(n, "new/1");
+    gets_its_file(n->gateway, fd);
+    assert_in_range(node_registers(n, "new/2"), 1, old - 1); /* the answer says that all is on disk */
+    keeper_dies_and_returns(n->gateway);
+    node_publishes(n, id, 1, "x");
+    peer_hears(world, "new/1", "x");
+    node_sends(n, (struct mqttsn_message){
+                      .type = MQTTSN_PUBLISH, .qos = 1, .topic_id = old, .message_id = 99 });
+    assert_int_equal(node_expects(n, MQTTSN_PUBACK).return_code, MQTTSN_INVALID_TOPIC_ID);
+    peer_publishes(world, "lamp/1", 1, "on");
+    peer_hears(world, "lamp/1", "on");
+    node_hears_nothing(n);
+}
+
 static void who_sleeps_meanwhile_keeps_what_it_has(struct scene *s)
 {
     struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
@@ -92,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE_IN_BOTH(those_of_the_earlier_run_hear_again),
+        SCENE_IN_BOTH(who_began_anew_meanwhile_gets_nothing_back_of_its_earlier_life),
         SCENE_IN_BOTH(who_sleeps_meanwhile_keeps_what_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
