@@ -180,7 +180,8 @@ static msec state_deadline(const struct session *s)
                 (s->keep_alive_s > 0 ? access_patience(s->access, s->keep_alive_s) : l->max_idle),
             grace_deadline(s));
     case SESSION_ASLEEP: /* the time begins anew with each sleep (SN-SLP-10) */
-        return later(s->heard_at, s->entered_at) + access_patience(s->access, s->sleep_s);
+        return later(later(s->heard_at, s->entered_at) + access_patience(s->access, s->sleep_s),
+                     s->lost_not_before);
     case SESSION_AWAKE: /* and stands while retransmissions go on (SN-SLP-6) */
         return s->heard_at +
                later(access_patience(s->access, s->sleep_s), l->retry * (l->retry_count + 2U));
@@ -222,6 +223,7 @@ void session_enter(struct session *s, enum session_state next, msec now, struct 
     actions_state(out, s->state);
     s->state = next;
     s->entered_at = now;
+    s->lost_not_before = 0;
     s->prompts = 0;
     s->changed = true;
 }

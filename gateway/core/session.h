@@ -90,6 +90,7 @@ struct session {
     uint32_t awake_left;      /* deliveries that may still begin in this awake period (SN-SLP-8) */
     msec heard_at;            /* last sign of life */
     msec entered_at;          /* the state */
+    msec lost_not_before; /* a sleeper of an earlier run; it may have spoken to nobody meanwhile */
     msec connack_at; /* our CONNACK, while the client said nothing since; else MSEC_NEVER (SN-CONN-9) */
     msec refusal_at; /* last "congestion" for a QoS 0 message (SN-CNG-2) */
     msec deadline;   /* when session_tick wants to be called; the shell's one timer */

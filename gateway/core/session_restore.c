@@ -6,20 +6,13 @@
 
 #include <stdlib.h>
 
-static msec latest(msec a, msec b)
-{
-    return a > b ? a : b;
-}
-
 /* A client that was awake sleeps: what it did not get it will ask for again. */
 void session_restore(struct session *s, enum session_state state, msec since, msec now)
 {
-    msec period = s->sleep_s * (msec)1000, patience = access_patience(s->access, s->sleep_s);
     s->state = state;
     s->entered_at = since;
     s->heard_at = state == SESSION_ACTIVE ? now : since;
-    if (state == SESSION_ASLEEP) /* its deadline, and at the earliest one period from now */
-        s->entered_at = latest(since + patience, now + period) - patience;
+    s->lost_not_before = now + s->sleep_s * (msec)1000;
     session_set_deadline(s);
 }
 

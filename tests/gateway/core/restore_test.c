@@ -62,6 +62,21 @@ static void nobody_is_lost_before_a_period_is_over(void **scene) /* SN-SLP-20 */
     session_is(s, "m1", SESSION_LOST);
 }
 
+static void since_when_it_sleeps_is_not_forgotten(void **scene)
+{
+    struct scene *s = *scene;
+    given_client(scene, "m1", 1);
+    client_falls_asleep(s, "m1", 300);
+    msec since = s->now;
+    the_gateway_is_killed(s);
+    s->now += 5000 * SECOND;
+    the_gateway_starts(s);
+    assert_true(session_of(s, "m1")->entered_at == since);
+    client_falls_asleep(s, "m1", 10); /* a new sleep, with a time of its own */
+    time_passes(s, 15 * SECOND);
+    session_is(s, "m1", SESSION_LOST);
+}
+
 static void a_sleeper_wakes_and_has_its_message(void **scene) /* SN-SLP-20 */
 {
     struct scene *s = *scene;
@@ -344,6 +359,7 @@ int main(void)
         KEPT_BOTH(who_was_active_has_a_full_period_to_be_heard),
         KEPT_BOTH(a_sleeper_s_deadline_goes_on),
         KEPT_BOTH(nobody_is_lost_before_a_period_is_over),
+        KEPT_BOTH(since_when_it_sleeps_is_not_forgotten),
         KEPT_BOTH(a_sleeper_wakes_and_has_its_message),
         KEPT_BOTH(who_was_awake_sleeps_and_asks_again),
         KEPT_AGGREGATE(who_was_away_finds_its_session),
