@@ -219,9 +219,9 @@ static void on_topic(void *context, const struct store_topic *row)
 static void on_subscription(void *context, const struct store_subscription *row)
 {
     add_to(context, row->client_id, "subscriptions",
-           json_pack("{s:o, s:i, s:o, s:i}", "filter", text(row->filter), "qos", row->qos,
+           json_pack("{s:o, s:i, s:o, s:i, s:o}", "filter", text(row->filter), "qos", row->qos,
                      "topic_id_type", word(store_id_types, row->topic_id_type), "topic_id",
-                     row->topic_id));
+                     row->topic_id, "standing", word(store_filter_standings, row->standing)));
 }
 
 static void on_message(void *context, enum store_way way, const struct store_message *row)

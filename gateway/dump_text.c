@@ -152,7 +152,10 @@ static void print_topic(const char *name, const json_t *topic, FILE *out)
 
 static void print_subscription(const char *name, const json_t *s, FILE *out)
 {
-    line(out, name, "%s, QoS %" JSON_INTEGER_FORMAT, word(s, "filter"), number(s, "qos"));
+    const char *standing = word(s, "standing");
+    const bool usual = strcmp(standing, "granted") == 0;
+    line(out, name, "%s, QoS %" JSON_INTEGER_FORMAT "%s%s%s", word(s, "filter"), number(s, "qos"),
+         usual ? "" : " (", usual ? "" : standing, usual ? "" : ")");
 }
 
 static void print_list(const char *name, const json_t *list,

@@ -123,12 +123,16 @@ static bool keep_topics(struct gateway *g, struct session *s, bool all)
 
 static void keep_subscription(struct gateway *g, const struct session *s, struct subscription *sub)
 {
+    enum subscription_standing standing = subscriptions_lasting(sub);
     sub->unsaved = false;
+    if (standing == SUBSCRIPTION_ASKED)
+        return;
     store_put_subscription(g->store, &(struct store_subscription){ .client_id = s->client_id,
                                                                    .filter = sub->filter,
                                                                    .qos = sub->qos,
                                                                    .topic_id_type = sub->topic_id_type,
-                                                                   .topic_id = sub->topic_id });
+                                                                   .topic_id = sub->topic_id,
+                                                                   .standing = (uint8_t)standing });
 }
 
 static bool keep_subscriptions(struct gateway *g, struct session *s, bool all)
@@ -141,7 +145,7 @@ static bool keep_subscriptions(struct gateway *g, struct session *s, bool all)
         store_drop_subscriptions(g->store, s->client_id);
     subs->changed = subs->removed = false;
     for (size_t i = 0; i < subs->count; i++)
-        if (subs->list[i].unsaved || (all && subs->list[i].standing != SUBSCRIPTION_ASKED))
+        if (subs->list[i].unsaved || all)
             keep_subscription(g, s, &subs->list[i]);
     return true;
 }

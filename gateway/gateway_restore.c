@@ -122,14 +122,15 @@ static void on_subscription(void *context, const struct store_subscription *row)
     struct restoring *r = context;
     struct peer *one = find_restoring(r, row->client_id);
     struct session *s = one ? peer_session(one) : NULL;
-    struct subscription *sub = s ? subscriptions_add(&s->subscriptions, row->filter) : NULL;
+    enum subscription_standing standing = (enum subscription_standing)row->standing;
+    struct subscription *sub =
+        s ? subscriptions_restore(&s->subscriptions, row->filter, standing) : NULL;
     if (!sub)
         return;
     sub->qos = row->qos;
-    sub->standing = SUBSCRIPTION_GRANTED;
     sub->topic_id_type = row->topic_id_type;
     sub->topic_id = row->topic_id;
-    if (s->upstream == aggregate_upstream(r->gateway->aggregate))
+    if (s->upstream == aggregate_upstream(r->gateway->aggregate) && standing == SUBSCRIPTION_GRANTED)
         r->left_out += !aggregate_restore(r->gateway->aggregate, s, row->filter, row->qos);
 }
 
@@ -206,6 +207,14 @@ static bool broker_said_will(const struct gateway *g, struct peer *one)
     return *peer_link(one) && s->will && !store_stopped_well(g->store);
 }
 
+static void ask_again(struct gateway *g, struct peer *one, msec now)
+{
+    g->actions.count = 0;
+    session_ask_again(peer_session(one), now, &g->actions);
+    if (g->actions.count > 0)
+        gateway_perform(g, one, now);
+}
+
 static void go_on(struct gateway *g, struct peer *one, msec now)
 {
     struct session *s = peer_session(one);
@@ -217,6 +226,7 @@ static void go_on(struct gateway *g, struct peer *one, msec now)
     if (!s->upstream && s->uplink.count > 0 && !gateway_own(g, one))
         return;
     session_resume(s, now);
+    ask_again(g, one, now);
     if (*peer_link(one) && !link_is_open(*peer_link(one)))
         link_queue(*peer_link(one), now);
     gateway_drain_soon(g, one);
@@ -237,6 +247,7 @@ static void restore(struct gateway *g)
         return; /* it is logged, and the file begins anew */
     for (struct peer *one = NULL; (one = peers_next(g->peers, one));)
         go_on(g, one, r.now);
+    gateway_settle(g, aggregate_upstream(g->aggregate), r.now);
     if (r.left_out > 0)
         log_warn("state: %zu rows of the file could not be used: too little memory?", r.left_out);
     if (r.dropped > 0)

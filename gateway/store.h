@@ -64,6 +64,7 @@ struct store_subscription {
     struct span filter;
     uint8_t qos, topic_id_type;
     uint16_t topic_id;
+    uint8_t standing; /* enum subscription_standing, all but ASKED */
 };
 
 /* A message that waits: in `downlink` for its client, in `uplink` for the broker. */

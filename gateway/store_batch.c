@@ -155,7 +155,8 @@ void store_put_topic(struct store *s, const struct store_topic *row)
 void store_put_subscription(struct store *s, const struct store_subscription *row)
 {
     PUT(s, STORE_PUT_SUBSCRIPTION, text(row->client_id), text(row->filter), number(row->qos),
-        word(store_id_types, row->topic_id_type), number(row->topic_id));
+        word(store_id_types, row->topic_id_type), number(row->topic_id),
+        word(store_filter_standings, row->standing));
 }
 
 void store_put_message(struct store *s, enum store_way way, const struct store_message *row)

@@ -12,7 +12,7 @@
 #include <sqlite3.h>
 
 enum {
-    STORE_VERSION = 1, /* of the schema: user_version of the file */
+    STORE_VERSION = 2, /* of the schema: user_version of the file */
     STORE_PATH = 1024,
     STORE_BATCH_KEPT = 64 * 1024,        /* room that a batch keeps between turns */
     STORE_BATCH_LIMIT = 4 * 1024 * 1024, /* what may wait while nothing can be written */
@@ -75,8 +75,8 @@ struct store_words {
     const char *const *list;
     size_t count;
 };
-extern const struct store_words store_states, store_standings, store_id_types, store_message_phases,
-    store_exchange_phases;
+extern const struct store_words store_states, store_standings, store_filter_standings,
+    store_id_types, store_message_phases, store_exchange_phases;
 
 /* The number of a word, or `count` when there is none such. */
 size_t store_words_find(struct store_words w, struct span word);

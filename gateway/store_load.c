@@ -112,6 +112,7 @@ static void read_subscription(struct rows *r)
     row.qos = take_u8(r, 2);
     row.topic_id_type = take_word(r, store_id_types);
     row.topic_id = take_u16(r);
+    row.standing = take_word(r, store_filter_standings);
     if (!r->wrong)
         r->reader->subscription(r->reader->context, &row);
 }

@@ -87,8 +87,14 @@ static const char version_1[] =
     "  PRIMARY KEY(link, packet_id)\n"
     ") WITHOUT ROWID;\n";
 
+/* The text of a column is kept as it stands only between its first word and its last. */
+static const char version_2[] =
+    "ALTER TABLE subscription ADD COLUMN standing TEXT"
+    " /* 'granted'; 'stale': the broker is to be asked again; 'leaving': the client gave it up, and the broker"
+    " is to be told */ DEFAULT 'granted'";
+
 /* From version i to i + 1. */
-const char *const store_migrations[STORE_VERSION] = { version_1 };
+const char *const store_migrations[STORE_VERSION] = { version_1, version_2 };
 
 /* What waits for whom: the index that downlink has not, in memory only. */
 const char store_waits[] =
@@ -101,7 +107,7 @@ const char store_waits[] =
 const char *const store_statements[STORE_OPS] = {
     [STORE_PUT_SESSION] = "INSERT OR REPLACE INTO session VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     [STORE_PUT_TOPIC] = "INSERT OR REPLACE INTO topic VALUES(?,?,?,?)",
-    [STORE_PUT_SUBSCRIPTION] = "INSERT OR REPLACE INTO subscription VALUES(?,?,?,?,?)",
+    [STORE_PUT_SUBSCRIPTION] = "INSERT OR REPLACE INTO subscription VALUES(?,?,?,?,?,?)",
     [STORE_PUT_DOWNLINK] = "INSERT OR REPLACE INTO downlink VALUES(?,?,?,?,?,?,?,?,?)",
     [STORE_PUT_UPLINK] = "INSERT OR REPLACE INTO uplink VALUES(?,?,?,?,?,?,?,?,?)",
     [STORE_PUT_EXCHANGE] = "INSERT OR REPLACE INTO exchange VALUES(?,?,?,?,?,?,?)",

@@ -22,6 +22,11 @@ static const char *const standings[] = {
     [TOPIC_CONFIRMED] = "confirmed",
     [TOPIC_REFUSED] = "refused",
 };
+static const char *const filter_standings[] = {
+    [SUBSCRIPTION_GRANTED] = "granted",
+    [SUBSCRIPTION_STALE] = "stale",
+    [SUBSCRIPTION_LEAVING] = "leaving",
+};
 static const char *const id_types[] = { "normal", "predefined", "short" };
 static const char *const message_phases[] = { "waiting", "sent", "released" };
 static const char *const exchange_phases[] = {
@@ -32,6 +37,7 @@ static const char *const exchange_phases[] = {
 
 const struct store_words store_states = WORDS(states);
 const struct store_words store_standings = WORDS(standings);
+const struct store_words store_filter_standings = WORDS(filter_standings);
 const struct store_words store_id_types = WORDS(id_types);
 const struct store_words store_message_phases = WORDS(message_phases);
 const struct store_words store_exchange_phases = WORDS(exchange_phases);

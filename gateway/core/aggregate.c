@@ -73,6 +73,10 @@ static void session_unsubscribes(struct aggregate *a, struct session *s,
     struct filter *f = filters_find(a->filters, p->topic);
     struct holder *h = seat && f ? rounds_holder(seat, f) : NULL;
     bool last = h && LIST_NEXT(h, in_filter) == NULL && LIST_FIRST(&f->holders) == h;
+    if (!f) { /* it was given up in an earlier run, and the broker may have it still */
+        upstream_forward(&a->upstream, p, now);
+        return;
+    }
     if (last) { /* UNSUBACK follows the broker's */
         rounds_answer_now(a, h);
         rounds_leave_last(a, h, p->packet_id, now);

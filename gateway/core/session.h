@@ -158,6 +158,9 @@ void session_restore_message(struct session *s, struct queued *one, msec now, st
 void session_restore_exchange(struct session *s, size_t place, const struct exchange *e);
 /* The session has its upstream: what was on its way goes on. */
 void session_resume(struct session *s, msec now);
+/* On a shared connection: what the broker is to be asked again, or told again that the client gave it up. After
+ * session_resume of all sessions. */
+void session_ask_again(struct session *s, msec now, struct actions *out);
 
 /* Is the client connected, awake or not? */
 bool session_is_connected(const struct session *s);

@@ -220,7 +220,8 @@ void connect_answered(struct session *s, const struct mqtt_packet *p, msec now, 
         return;
     }
     if (!p->session_present)
-        subscriptions_make_stale(&s->subscriptions);
+        subscriptions_make_stale(&s->subscriptions, !s->clean);
+    unsubscribe_again(s, out);
     if (subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE))
         subscribe_again(s, now, out); /* CONNACK follows the last SUBACK (SN-SES-6) */
     else if (s->state == SESSION_CONNECTING)

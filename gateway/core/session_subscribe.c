@@ -2,7 +2,9 @@
  *
  * A topic may be named by name, by predefined id or by its two characters; from there on it is a filter. SUBACK
  * follows the broker's. After the broker lost our session the filters are asked for again one by one, so that a
- * client with many does not flood a broker that has just come up. */
+ * client with many does not flood a broker that has just come up. A client that unsubscribed hears UNSUBACK although
+ * the broker is away, so from then on it gets nothing more by that filter, and the broker is told as soon as it is
+ * there, by the next run if need be. */
 #include "gateway/core/session_rules.h"
 
 #include "mqtt/topic.h"
@@ -77,11 +79,17 @@ static uint32_t filter_digest(struct span filter)
     return inflight_digest(&(struct mqttsn_message){ .type = MQTTSN_SUBSCRIBE, .tail = filter });
 }
 
-/* The broker did not answer the last request for the very same yet: that answer is for this one too. */
-static bool is_pending(const struct session *s, const struct subscription *sub, uint8_t qos)
+/* The broker did not answer the last request yet. */
+static bool is_under_way(const struct session *s, const struct subscription *sub)
 {
     const struct flight *f = flights_find(&s->upstream->mqtt.flights, sub->packet_id);
-    return sub->standing == SUBSCRIPTION_ASKED && sub->qos == qos && f && f->owner == s;
+    return sub->packet_id != 0 && f && f->owner == s;
+}
+
+/* It was for the very same: the answer is for this one too. */
+static bool is_pending(const struct session *s, const struct subscription *sub, uint8_t qos)
+{
+    return sub->standing == SUBSCRIPTION_ASKED && sub->qos == qos && is_under_way(s, sub);
 }
 
 /* Everything a SUBSCRIBE needs, or nothing of it. */
@@ -90,7 +98,7 @@ static bool subscribe_open(struct session *s, const struct mqttsn_message *m, st
 {
     uint16_t topic_id = 0;
     struct subscription *sub = topic_id_for(s, m, filter, &topic_id) ? entry_for(s, filter) : NULL;
-    bool new = sub && sub->packet_id == 0;
+    bool new = sub && sub->standing == SUBSCRIPTION_ASKED && sub->packet_id == 0;
     bool pending = sub && s->upstream && is_pending(s, sub, m->qos);
     uint16_t packet_id = pending ? sub->packet_id
                          : sub && s->upstream
@@ -167,6 +175,16 @@ static void unsuback(uint16_t message_id, struct actions *out)
     actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_UNSUBACK, .message_id = message_id });
 }
 
+/* Nothing goes upstream now when there is no packet id for it. */
+static void leave(struct session *s, struct subscription *sub, uint16_t packet_id, struct actions *out)
+{
+    subscriptions_leave(&s->subscriptions, sub, packet_id);
+    if (packet_id != 0)
+        actions_upstream(out, &(struct mqtt_packet){ .type = MQTT_UNSUBSCRIBE,
+                                                     .packet_id = packet_id,
+                                                     .topic = sub->filter });
+}
+
 void unsubscribe_ask(struct session *s, const struct mqttsn_message *m, msec now, struct actions *out)
 {
     uint8_t code = 0;
@@ -174,6 +192,8 @@ void unsubscribe_ask(struct session *s, const struct mqttsn_message *m, msec now
         return;
     struct span filter = filter_of(s, m, &code, out);
     struct subscription *sub = filter.at ? subscriptions_find(&s->subscriptions, filter) : NULL;
+    if (sub && sub->standing == SUBSCRIPTION_LEAVING) /* it did so before, and that is promised */
+        sub = NULL;
     uint16_t packet_id = sub && s->upstream ? upstream_reserve_offline(s->upstream, s) : 0;
     struct exchange *e = packet_id != 0 ? inflight_open(&s->inflight, EXCHANGE_UNSUBACK, now) : NULL;
     if (e) {
@@ -182,12 +202,8 @@ void unsubscribe_ask(struct session *s, const struct mqttsn_message *m, msec now
     } else {
         unsuback(m->message_id, out); /* it has no return code, so it is always yes (SN-UNS-2) */
     }
-    if (packet_id != 0) /* nothing upstream for what was never there */
-        actions_upstream(out, &(struct mqtt_packet){ .type = MQTT_UNSUBSCRIBE,
-                                                     .packet_id = packet_id,
-                                                     .topic = filter });
     if (sub)
-        subscriptions_remove(&s->subscriptions, sub);
+        leave(s, sub, packet_id, out);
 }
 
 /* ---- the broker's answers ---------------------------------------------------------------------------------------- */
@@ -210,7 +226,8 @@ static void suback_forward(struct session *s, const struct exchange *e, uint8_t 
 static void entry_answered(struct session *s, const struct mqtt_packet *p, msec now,
                            struct actions *out)
 {
-    struct subscription *sub = subscriptions_by_packet_id(&s->subscriptions, p->packet_id);
+    struct subscription *sub =
+        subscriptions_by_packet_id(&s->subscriptions, SUBSCRIPTION_ASKED, p->packet_id);
     if (sub && p->code == MQTT_CLOSED_OVER) {
         session_ban(s, MQTTSN_SUBSCRIBE, filter_digest(sub->filter), now);
         actions_drop(out, DROP_CLOSED_OVER);
@@ -220,6 +237,15 @@ static void entry_answered(struct session *s, const struct mqtt_packet *p, msec 
     } else if (sub) {
         subscriptions_grant(&s->subscriptions, sub, p->code);
     }
+}
+
+/* The broker was told; or it closes the connection over this, and then nothing can be done. */
+static void entry_left(struct session *s, const struct mqtt_packet *p)
+{
+    struct subscription *sub =
+        subscriptions_by_packet_id(&s->subscriptions, SUBSCRIPTION_LEAVING, p->packet_id);
+    if (sub)
+        subscriptions_remove(&s->subscriptions, sub);
 }
 
 /* All that the client asked meanwhile for the very same filter have this answer. */
@@ -241,6 +267,8 @@ void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now
     exchanges_answered(s, p, now, out);
     if (p->type == MQTT_SUBACK)
         entry_answered(s, p, now, out);
+    else
+        entry_left(s, p);
     if (subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE))
         subscribe_again(s, now, out);
     else if (s->state == SESSION_CONNECTING)
@@ -253,23 +281,44 @@ bool subscribe_pending(struct session *s, struct span topic)
     for (size_t i = 0; i < EXCHANGES; i++) {
         const struct exchange *e = &s->inflight.list[i];
         const struct subscription *sub =
-            e->phase == EXCHANGE_SUBACK ? subscriptions_by_packet_id(&s->subscriptions, e->packet_id)
-                                        : NULL;
-        if (sub && topic_matches(sub->filter, topic))
+            subscriptions_by_packet_id(&s->subscriptions, SUBSCRIPTION_ASKED, e->packet_id);
+        if (e->phase == EXCHANGE_SUBACK && sub && topic_matches(sub->filter, topic))
             return true;
     }
     return false;
 }
 
-/* The next filter that the broker forgot. */
+/* The next filter that the broker forgot. It is not the client's request, so no load of the moment refuses it: nobody
+ * would repeat it. */
 void subscribe_again(struct session *s, msec now, struct actions *out)
 {
     (void)now;
     struct subscription *sub = subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE);
-    uint16_t packet_id =
-        sub ? upstream_reserve(s->upstream, s, sub->filter.len + SUBSCRIBE_OVERHEAD) : 0;
+    uint16_t packet_id = sub ? upstream_reserve_offline(s->upstream, s) : 0;
     if (packet_id != 0)
         ask(sub, packet_id, out);
+}
+
+void unsubscribe_again(struct session *s, struct actions *out)
+{
+    for (size_t i = 0; i < s->subscriptions.count; i++) {
+        struct subscription *sub = &s->subscriptions.list[i];
+        bool due = sub->standing == SUBSCRIPTION_LEAVING && !is_under_way(s, sub);
+        uint16_t packet_id = due ? upstream_reserve_offline(s->upstream, s) : 0;
+        if (packet_id != 0)
+            leave(s, sub, packet_id, out);
+    }
+}
+
+/* On a connection of its own the session hears when the broker is there, and asks then. */
+void session_ask_again(struct session *s, msec now, struct actions *out)
+{
+    session_begin(s);
+    if (!s->upstream || s->upstream->session == s)
+        return;
+    unsubscribe_again(s, out);
+    if (subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE))
+        subscribe_again(s, now, out);
 }
 
 /* The broker says nothing: the client hears "congestion", or that it is unsubscribed (SN-SUB-2, SN-UNS-5). */

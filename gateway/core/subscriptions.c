@@ -5,6 +5,7 @@
 #include "gateway/core/subscriptions.h"
 
 #include "mqtt/owned.h"
+#include "mqtt/topic.h"
 
 #include <stdlib.h>
 
@@ -24,10 +25,12 @@ struct subscription *subscriptions_find(const struct subscriptions *s, struct sp
     return NULL;
 }
 
-struct subscription *subscriptions_by_packet_id(const struct subscriptions *s, uint16_t packet_id)
+struct subscription *subscriptions_by_packet_id(const struct subscriptions *s,
+                                                enum subscription_standing standing,
+                                                uint16_t packet_id)
 {
     for (size_t i = 0; i < s->count; i++)
-        if (s->list[i].standing == SUBSCRIPTION_ASKED && s->list[i].packet_id == packet_id)
+        if (s->list[i].standing == standing && s->list[i].packet_id == packet_id)
             return &s->list[i];
     return NULL;
 }
@@ -39,6 +42,40 @@ struct subscription *subscriptions_with(const struct subscriptions *s,
         if (s->list[i].standing == standing)
             return &s->list[i];
     return NULL;
+}
+
+/* "$share/group/filter" delivers what matches the filter. */
+static bool brings(const struct subscription *one, struct span topic)
+{
+    struct span filter = one->filter, level;
+    if (topic_is_shared(filter) &&
+        !(topic_next_level(&filter, &level) && topic_next_level(&filter, &level) && filter.at))
+        return false;
+    return topic_matches(filter, topic);
+}
+
+bool subscriptions_left(const struct subscriptions *s, struct span topic)
+{
+    bool left = false;
+    if (!subscriptions_with(s, SUBSCRIPTION_LEAVING))
+        return false;
+    for (size_t i = 0; i < s->count; i++) {
+        bool leaving = s->list[i].standing == SUBSCRIPTION_LEAVING;
+        if (!brings(&s->list[i], topic))
+            continue;
+        if (!leaving)
+            return false;
+        left = true;
+    }
+    return left;
+}
+
+/* While we ask again for what the client has, it goes on having it. */
+enum subscription_standing subscriptions_lasting(const struct subscription *one)
+{
+    if (one->standing == SUBSCRIPTION_ASKED && one->told)
+        return SUBSCRIPTION_STALE;
+    return (enum subscription_standing)one->standing;
 }
 
 static bool subscriptions_enlarge(struct subscriptions *s)
@@ -58,8 +95,19 @@ struct subscription *subscriptions_add(struct subscriptions *s, struct span filt
     if ((s->count == s->room && !subscriptions_enlarge(s)) || !span_copy(filter, &copy))
         return NULL;
     struct subscription *new = &s->list[s->count++];
-    *new = (struct subscription){ .filter = copy };
+    *new = (struct subscription){ .filter = copy, .standing = SUBSCRIPTION_ASKED };
     return new;
+}
+
+struct subscription *subscriptions_restore(struct subscriptions *s, struct span filter,
+                                           enum subscription_standing standing)
+{
+    struct subscription *one = subscriptions_add(s, filter);
+    if (!one)
+        return NULL;
+    one->standing = (uint8_t)standing;
+    one->told = standing != SUBSCRIPTION_LEAVING;
+    return one;
 }
 
 void subscriptions_remove(struct subscriptions *s, struct subscription *one)
@@ -75,12 +123,26 @@ void subscriptions_grant(struct subscriptions *s, struct subscription *one, uint
 {
     one->standing = SUBSCRIPTION_GRANTED;
     one->qos = qos;
+    one->told = one->unsaved = s->changed = true;
+}
+
+/* It is kept until the broker's UNSUBACK, since nobody else would remember after a kill what the client was told. */
+void subscriptions_leave(struct subscriptions *s, struct subscription *one, uint16_t packet_id)
+{
+    one->standing = SUBSCRIPTION_LEAVING;
+    one->packet_id = packet_id;
+    one->told = false;
     one->unsaved = s->changed = true;
 }
 
-void subscriptions_make_stale(struct subscriptions *s)
+void subscriptions_make_stale(struct subscriptions *s, bool keep)
 {
-    for (size_t i = 0; i < s->count; i++)
-        if (s->list[i].standing == SUBSCRIPTION_GRANTED)
-            s->list[i].standing = SUBSCRIPTION_STALE;
+    for (size_t i = 0; i < s->count; i++) {
+        struct subscription *one = &s->list[i];
+        if (one->standing != SUBSCRIPTION_GRANTED)
+            continue;
+        one->standing = SUBSCRIPTION_STALE;
+        one->unsaved = one->unsaved || keep;
+        s->changed = s->changed || keep;
+    }
 }

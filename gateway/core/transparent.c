@@ -31,14 +31,19 @@ static void transparent_request(struct upstream *u, struct session *s, const str
                               now); /* else the broker's own copy appears (SN-WILL-10) */
 }
 
+/* What still comes by a filter that the client gave up is for nobody. */
 static void transparent_message(struct upstream *u, const struct mqtt_packet *p, msec now)
 {
-    if (u->session) {
+    bool left = u->session && subscriptions_left(&u->session->subscriptions, p->topic);
+    if (u->session && !left) {
         upstream_hit(u, u->session, p);
         return;
     }
     u->no_receiver++;
-    (void)now;
+    if (!left)
+        return;
+    mqtt_client_complete(&u->mqtt, p->receipt, now);
+    mqtt_client_hold(&u->mqtt, p->receipt, 0, now);
 }
 
 static void transparent_answer(struct upstream *u, void *owner, const struct mqtt_packet *p, msec now)

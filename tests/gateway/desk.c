@@ -243,7 +243,7 @@ static void say_subscription(void *context, const struct store_subscription *row
     fputs("subscription", t->out);
     say_bytes(t, row->client_id);
     say_bytes(t, row->filter);
-    SAY(t, row->qos, row->topic_id_type, row->topic_id);
+    SAY(t, row->qos, row->topic_id_type, row->topic_id, row->standing);
     fputc('\n', t->out);
 }
 

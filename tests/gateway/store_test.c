@@ -51,7 +51,8 @@ static void every_kind_of_row_comes_back_as_it_was_put(void **state)
     one.will_message = span_of("\0\xff", 2);
     store_put_session(s, &one);
     store_put_topic(s, &(struct store_topic){ m1(), 1, span_text("lamp/1"), TOPIC_CONFIRMED });
-    store_put_subscription(s, &(struct store_subscription){ m1(), span_text("a/#"), 2, 1, 9 });
+    store_put_subscription(
+        s, &(struct store_subscription){ m1(), span_text("a/#"), 2, 1, 9, SUBSCRIPTION_LEAVING });
     struct store_message down = a_message(s, "on"), up = a_message(s, "");
     down.retain = true;
     up.qos = 2;
@@ -68,7 +69,7 @@ static void every_kind_of_row_comes_back_as_it_was_put(void **state)
                         "session m1 5 1 1 60 300 7 65535 lan \\7f\\00\\00\\01\\07[ \\12 1 2 1 gone/m1"
                         " \\00\\ff\n"
                         "topic m1 1 1 lamp/1\n"
-                        "subscription m1 a/# 2 1 9\n"
+                        "subscription m1 a/# 2 1 9 3\n"
                         "downlink 1 m1 1 1 0 0 lamp/1 on\n"
                         "uplink 2 m1 2 0 2 65535 lamp/1 -\n"
                         "exchange m1 3 4 5 6 4294967295\n"
@@ -88,7 +89,7 @@ static void names_may_be_any_octets(void **state)
                            &(struct store_subscription){ .client_id = odd, .filter = other });
     store_drop_topics(d->store, other);
     desk_commits(d);
-    desk_has(d, "topic a\\00b\\ff' 1 0 a\\00b\\ff'\nsubscription a\\00b\\ff' a\\00b 0 0 0\n");
+    desk_has(d, "topic a\\00b\\ff' 1 0 a\\00b\\ff'\nsubscription a\\00b\\ff' a\\00b 0 0 0 0\n");
 }
 
 static void a_row_replaces_the_one_with_its_key(void **state)
@@ -144,7 +145,7 @@ static void a_dropped_session_takes_all_of_its_client_but_its_uplink(void **stat
     store_drop_session(d->store, m1());
     desk_commits(d);
     desk_has(d, "session m10 4 0 1 60 0 0 0 lan \\7f\\00\\00\\01\\07[ - 0 0 0 - -\n"
-                "topic m10 1 0 a\nsubscription m10 a 0 0 1\ndownlink 3 m10 1 0 0 0 lamp/1 x\n"
+                "topic m10 1 0 a\nsubscription m10 a 0 0 1 0\ndownlink 3 m10 1 0 0 0 lamp/1 x\n"
                 "uplink 2 m1 1 0 0 0 lamp/1 x\nuplink 4 m10 1 0 0 0 lamp/1 x\n"
                 "exchange m10 0 0 0 0 0\n");
 }
@@ -319,9 +320,27 @@ static void the_file_explains_itself(void **state)
     desk_asks(d, "SELECT value FROM meta WHERE key = 'stopped'", answer, sizeof answer);
     assert_string_equal(answer, "1");
     desk_asks(d, "PRAGMA user_version", answer, sizeof answer);
-    assert_string_equal(answer, "1");
+    assert_string_equal(answer, "2");
     desk_asks(d, "PRAGMA page_size", answer, sizeof answer);
     assert_string_equal(answer, "512");
+}
+
+static void a_file_of_version_1_is_brought_up_to_date(void **state)
+{
+    struct desk *d = *state;
+    char answer[DESK_PATH];
+    desk_starts(d);
+    store_put_subscription(d->store, &(struct store_subscription){ m1(), span_text("a"), 1, 0, 1 });
+    desk_commits(d);
+    desk_stops(d, 0);
+    desk_does_sql(d, "ALTER TABLE subscription DROP COLUMN standing; PRAGMA user_version = 1");
+    desk_starts(d);
+    desk_has(d, "subscription m1 a 1 0 1 0\n");
+    desk_asks(d,
+              "SELECT sql LIKE '%''leaving'': the client gave it up%' FROM sqlite_schema"
+              " WHERE name = 'subscription'",
+              answer, sizeof answer);
+    assert_string_equal(answer, "1");
 }
 
 static void rows_that_make_no_sense_are_left_out(void **state)
@@ -332,7 +351,8 @@ static void rows_that_make_no_sense_are_left_out(void **state)
         " ('m1', 5, NULL, 'confirmed'), ('m1', 'x', 'a', 'confirmed'),"
         " ('m1', 8, 'a', NULL)",
         "INSERT INTO session(client_id, state) VALUES('m2', 'active')",
-        "INSERT INTO subscription VALUES('m1', 'a', 3, 'normal', 1), ('m1', 'b', 0, 'long', 1)",
+        "INSERT INTO subscription VALUES('m1', 'a', 3, 'normal', 1, 'granted'),"
+        " ('m1', 'b', 0, 'long', 1, 'granted'), ('m1', 'c', 0, 'normal', 1, 'asked')",
         "INSERT INTO uplink VALUES(-5, 'm1', 1, 0, 'waiting', 0, 0, 'a', 'b'),"
         " (5, 'm1', 1, 2, 'waiting', 0, 0, 'a', 'b'), (6, 'm1', 1, 0, 'waiting', 0, -1, 'a', 'b'),"
         " (7, 'm1', 1, 0, 'waiting', 0, 0, 'a', zeroblob(70000))",
@@ -369,6 +389,7 @@ int main(void)
         WITH_DESK(a_run_knows_how_the_last_one_ended),
         WITH_DESK(numbers_of_messages_are_never_given_twice),
         WITH_DESK(the_file_explains_itself),
+        WITH_DESK(a_file_of_version_1_is_brought_up_to_date),
         WITH_DESK(rows_that_make_no_sense_are_left_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -274,7 +274,7 @@ static void a_file_of_a_newer_version_is_never_touched(void **state)
     desk_starts(d);
     put_arrival(d, 1);
     assert_false(store_well(d->store));
-    assert_int_equal(desk_lines(d, "its version is 7, this gateway knows versions up to 1"), 1);
+    assert_int_equal(desk_lines(d, "its version is 7, this gateway knows versions up to 2"), 1);
     desk_stops(d, 0);
     desk_asks(d, "SELECT count(*) FROM arrival", answer, sizeof answer);
     assert_string_equal(answer, "0");

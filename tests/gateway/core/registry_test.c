@@ -147,10 +147,10 @@ static void subscriptions_are_found_by_filter_by_packet_and_by_standing(void **s
         one->standing = i < 3 ? SUBSCRIPTION_GRANTED : SUBSCRIPTION_ASKED;
     }
     assert_int_equal(subscriptions_find(&s, TEXT("a4"))->packet_id, 4);
-    assert_true(span_equal(subscriptions_by_packet_id(&s, 5)->filter, TEXT("a5")));
-    assert_null(subscriptions_by_packet_id(&s, 1)); /* its answer is here */
+    assert_true(span_equal(subscriptions_by_packet_id(&s, SUBSCRIPTION_ASKED, 5)->filter, TEXT("a5")));
+    assert_null(subscriptions_by_packet_id(&s, SUBSCRIPTION_ASKED, 1)); /* its answer is here */
     assert_null(subscriptions_with(&s, SUBSCRIPTION_STALE));
-    subscriptions_make_stale(&s);
+    subscriptions_make_stale(&s, false);
     assert_true(span_equal(subscriptions_with(&s, SUBSCRIPTION_STALE)->filter, TEXT("a1")));
     assert_int_equal(subscriptions_find(&s, TEXT("a3"))->standing, SUBSCRIPTION_ASKED);
     subscriptions_remove(&s, subscriptions_find(&s, TEXT("a1")));

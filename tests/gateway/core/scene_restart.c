@@ -8,6 +8,30 @@
 
 /* ---- what a test asks -------------------------------------------------------------------------------------------- */
 
+void the_store_waits(struct scene *s)
+{
+    s->store->waits = true;
+}
+
+void the_store_commits(struct scene *s)
+{
+    (void)scene_commit(s);
+    scene_settle(s);
+}
+
+void the_store_fails(struct scene *s)
+{
+    s->store->keeping.on = false;
+    s->store->waits = true;
+}
+
+void the_store_is_well(struct scene *s)
+{
+    s->store->keeping.on = true;
+    s->store->waits = false;
+    the_store_commits(s);
+}
+
 static size_t client_place(struct scene *s, const char *who)
 {
     for (size_t i = s->client_count; i-- > 0;)
@@ -141,13 +165,13 @@ static void restore_will(struct session *s, const struct stored_session *row)
 static void restore_subscription(struct scene *s, struct session *session,
                                  const struct stored_subscription *row)
 {
-    struct subscription *sub = subscriptions_add(&session->subscriptions, text_of(&row->filter));
+    struct subscription *sub = subscriptions_restore(&session->subscriptions, text_of(&row->filter),
+                                                     (enum subscription_standing)row->standing);
     assert_non_null(sub);
     sub->qos = row->qos;
-    sub->standing = SUBSCRIPTION_GRANTED;
     sub->topic_id_type = row->topic_id_type;
     sub->topic_id = row->topic_id;
-    if (s->shared)
+    if (s->shared && sub->standing == SUBSCRIPTION_GRANTED)
         assert_true(aggregate_restore(s->shared, session, sub->filter, row->qos));
 }
 
@@ -218,6 +242,9 @@ static void go_on(struct scene *s, struct scene_client *c)
     if (!c->session.upstream && c->session.uplink.count > 0)
         scene_own(s, c);
     session_resume(&c->session, s->now);
+    s->actions.count = 0;
+    session_ask_again(&c->session, s->now, &s->actions);
+    scene_perform(s, c);
 }
 
 void the_gateway_starts(struct scene *s)

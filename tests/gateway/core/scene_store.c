@@ -2,7 +2,7 @@
  *
  * The shell's part in keeping a promise is small: rows are written where the core set a mark, and the answers of the
  * same decision wait for the commit (gateway/gateway_keep.c, gateway_hold.c). Here it is with two copies of one struct
- * for a disk. Killing and starting again are in scene_restart.c. */
+ * for a disk. What a test asks of it, killing and starting again are in scene_restart.c. */
 #include "tests/gateway/core/scene_store.h"
 #include "tests/gateway/core/scene_inside.h"
 
@@ -119,6 +119,7 @@ static uint8_t lasting_state(const struct session *s)
 static void take_session(const struct session *s, struct stored_session *row)
 {
     row->here = true;
+    row->shared = s->upstream && s->upstream->session != s;
     row->state = lasting_state(s);
     row->clean = s->clean;
     row->keep_alive_s = s->keep_alive_s;
@@ -138,8 +139,8 @@ static bool same_text(const struct stored_text *a, const struct stored_text *b)
 static bool same_session(const struct stored_session *a, const struct stored_session *b)
 {
     return a->here == b->here && a->state == b->state && a->clean == b->clean &&
-           a->keep_alive_s == b->keep_alive_s && a->sleep_s == b->sleep_s &&
-           a->has_will == b->has_will && a->will_qos == b->will_qos &&
+           a->shared == b->shared && a->keep_alive_s == b->keep_alive_s &&
+           a->sleep_s == b->sleep_s && a->has_will == b->has_will && a->will_qos == b->will_qos &&
            a->will_retain == b->will_retain && same_text(&a->will_topic, &b->will_topic) &&
            same_text(&a->will_message, &b->will_message);
 }
@@ -192,6 +193,10 @@ static void put_subscription(struct stored_session *row, struct subscription *su
 {
     size_t i = 0;
     struct stored_subscription *list = row->subscriptions;
+    enum subscription_standing standing = subscriptions_lasting(sub);
+    sub->unsaved = false;
+    if (standing == SUBSCRIPTION_ASKED)
+        return;
     while (i < row->subscription_count &&
            !span_equal(span_of(list[i].filter.bytes, list[i].filter.len), sub->filter))
         i++;
@@ -200,8 +205,8 @@ static void put_subscription(struct stored_session *row, struct subscription *su
     list[i].qos = sub->qos;
     list[i].topic_id_type = sub->topic_id_type;
     list[i].topic_id = sub->topic_id;
+    list[i].standing = (uint8_t)standing;
     stored_copy(&list[i].filter, sub->filter);
-    sub->unsaved = false;
 }
 
 static bool keep_subscriptions(struct session *s, struct stored_session *row)
@@ -211,7 +216,7 @@ static bool keep_subscriptions(struct session *s, struct stored_session *row)
     if (news && all)
         row->subscription_count = 0;
     for (size_t i = 0; news && i < subs->count; i++)
-        if (subs->list[i].unsaved || (all && subs->list[i].standing != SUBSCRIPTION_ASKED))
+        if (subs->list[i].unsaved || all)
             put_subscription(row, &subs->list[i]);
     subs->changed = subs->removed = false;
     return news;
@@ -373,28 +378,4 @@ bool scene_commit(struct scene *s)
            store->held[store->first_held].ticket <= store->safe)
         let_go(s, &store->held[store->first_held++]);
     return store->first_held > first;
-}
-
-void the_store_waits(struct scene *s)
-{
-    s->store->waits = true;
-}
-
-void the_store_commits(struct scene *s)
-{
-    (void)scene_commit(s);
-    scene_settle(s);
-}
-
-void the_store_fails(struct scene *s)
-{
-    s->store->keeping.on = false;
-    s->store->waits = true;
-}
-
-void the_store_is_well(struct scene *s)
-{
-    s->store->keeping.on = true;
-    s->store->waits = false;
-    the_store_commits(s);
 }

@@ -31,13 +31,13 @@ struct stored_topic {
 };
 
 struct stored_subscription {
-    uint8_t qos, topic_id_type;
+    uint8_t qos, topic_id_type, standing;
     uint16_t topic_id;
     struct stored_text filter;
 };
 
 struct stored_session {
-    bool here, clean, has_will, will_retain;
+    bool here, clean, shared, has_will, will_retain;
     uint8_t state, will_qos;
     uint16_t keep_alive_s, sleep_s, last_message_id, last_topic_id;
     msec since;
