@@ -73,9 +73,11 @@ bool upstream_takes_qos2(const struct upstream *u)
     return u->mqtt.flights.exactly_once < UNRELEASED_MAX;
 }
 
+/* What is above the limit all by itself was accepted under another one: it goes alone, else it would never go. */
 uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets)
 {
-    if (!upstream_ready(u) || u->mqtt.flights.bytes + octets > u->flight_limit)
+    size_t others = u->mqtt.flights.bytes;
+    if (!upstream_ready(u) || (others > 0 && others + octets > u->flight_limit))
         return 0;
     return mqtt_client_reserve(&u->mqtt, s);
 }

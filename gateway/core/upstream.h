@@ -90,7 +90,8 @@ bool upstream_takes(const struct upstream *u, struct span topic);
 bool upstream_takes_qos2(const struct upstream *u);
 
 /* A packet id for a QoS 1 or 2 PUBLISH or a SUBSCRIBE of `octets`; 0 when it cannot be taken now: broker away, its
- * window or our memory for unanswered requests full. The answer to the client is "congestion". */
+ * window or our memory for unanswered requests full; what is larger than that goes when nothing else is unanswered. The
+ * answer to the client is "congestion". */
 uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets);
 
 /* As above for an UNSUBSCRIBE, which is remembered while the broker is away. */

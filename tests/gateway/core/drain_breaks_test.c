@@ -43,10 +43,12 @@ static void a_full_connection_takes_nothing(void **scene) /* SN-CNG-4 */
     assert_false(a_drain_turn(*scene, "m1"));
     broker_receives_nothing(*scene);
     u->waiting = 0;
-    u->flight_limit = 5; /* of unanswered octets */
+    u->flight_limit = 5; /* of unanswered octets, and somebody has one of them */
+    u->mqtt.flights.bytes = 1;
     assert_false(a_drain_turn(*scene, "m1"));
     broker_receives_nothing(*scene);
     assert_int_equal(u->mqtt.flights.count, 0);
+    u->mqtt.flights.bytes = 0;
     u->flight_limit = 1000;
     assert_true(a_drain_turn(*scene, "m1"));
     broker_gets(*scene, 1, false, 1);

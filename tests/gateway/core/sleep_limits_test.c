@@ -220,6 +220,29 @@ static void an_open_message_whose_id_the_client_may_not_know_is_registered(void 
     client_receives(s, "m1", on(2, true, id));
 }
 
+/* Also one that would not be accepted any more: it was. */
+static void fewer_octets_for_the_broker_hold_nothing_back(void **scene)
+{
+    struct scene *s = *scene;
+    given_client(scene, "m1", 1);
+    broker_goes_away(s);
+    client_sends(s, "m1", reading(1, false, 7));
+    client_receives(s, "m1", M(PUBACK, .topic_id = 2, .message_id = 7));
+    client_sends(s, "m1", reading(1, false, 8));
+    client_receives(s, "m1", M(PUBACK, .topic_id = 2, .message_id = 8));
+    s->limits.uplink_bytes = 8;
+    restarts(s);
+    broker_returns(s, true);
+    (void)a_drain_turn(s, "m1");
+    uint16_t id = broker_gets(s, 1, true);
+    (void)a_drain_turn(s, "m1");
+    broker_receives_nothing(s);
+    broker_sends(s, P(PUBACK, .packet_id = id));
+    (void)a_drain_turn(s, "m1");
+    broker_sends(s, P(PUBACK, .packet_id = broker_gets(s, 1, true)));
+    waiting_for_the_broker(s, "m1", 0);
+}
+
 /* ---- age --------------------------------------------------------------------------------------------------------- */
 
 static void what_is_too_old_makes_way_for_what_is_new(void **scene)
@@ -316,6 +339,7 @@ int main(void)
         KEPT_BOTH(fewer_topics_may_leave_an_open_message_without_an_id),
         KEPT_BOTH(of_a_sleeper_too),
         KEPT_BOTH(an_open_message_whose_id_the_client_may_not_know_is_registered),
+        KEPT_BOTH(fewer_octets_for_the_broker_hold_nothing_back),
         KEPT_BOTH(what_is_too_old_makes_way_for_what_is_new),
         KEPT_BOTH(who_never_wakes_leaves_nothing_old_on_disk),
         KEPT_BOTH(nor_does_who_is_away),
