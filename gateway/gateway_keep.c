@@ -315,12 +315,12 @@ void gateway_keep_all(struct gateway *g)
         (void)keep_topics(g, s, true);
         (void)keep_subscriptions(g, s, true);
         keep_exchanges(g, s, true);
+        if (s->delivery.message) /* the oldest: the order of rows is that of messages */
+            keep_again(g, s, s->delivery.message);
         STAILQ_FOREACH(q, &s->queue.list, next)
             keep_again(g, s, q);
         STAILQ_FOREACH(q, &s->uplink.list, next)
             keep_again(g, s, q);
-        if (s->delivery.message)
-            keep_again(g, s, s->delivery.message);
         if (s->upstream && s->upstream->session == s)
             keep_arrivals_again(g, s->upstream, s->client_id);
         if (s->uplink.count > 0)

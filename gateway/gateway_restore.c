@@ -233,6 +233,21 @@ static void go_on(struct gateway *g, struct peer *one, msec now)
     gateway_arm_peer(one, now);
 }
 
+static void tell(const struct restoring *r, bool whole)
+{
+    if (r->left_out > 0)
+        log_warn(
+            "state: %zu rows of the file could not be used: they do not go with the others, or memory is short",
+            r->left_out);
+    if (r->dropped > 0)
+        log_warn("state: %zu messages for clients are dropped, limits.sleep_queue has no room for them",
+                 r->dropped);
+    if (r->sessions > 0)
+        log_info("state: %zu clients and %zu messages of an earlier run%s, in %u ms", r->sessions,
+                 r->messages, whole ? "" : " could be read", (unsigned)(clock_now() - r->now));
+}
+
+/* What could be read of a file that is damaged further on goes on too, and will be in the next one. */
 static void restore(struct gateway *g)
 {
     struct restoring r = { .gateway = g, .now = clock_now() };
@@ -243,19 +258,11 @@ static void restore(struct gateway *g)
                                          .message = on_message,
                                          .exchange = on_exchange,
                                          .arrival = on_arrival };
-    if (!store_load(g->store, &reader))
-        return; /* it is logged, and the file begins anew */
+    const bool whole = store_load(g->store, &reader);
     for (struct peer *one = NULL; (one = peers_next(g->peers, one));)
         go_on(g, one, r.now);
     gateway_settle(g, aggregate_upstream(g->aggregate), r.now);
-    if (r.left_out > 0)
-        log_warn("state: %zu rows of the file could not be used: too little memory?", r.left_out);
-    if (r.dropped > 0)
-        log_warn("state: %zu messages for clients are dropped, limits.sleep_queue has no room for them",
-                 r.dropped);
-    if (r.sessions > 0)
-        log_info("state: %zu clients and %zu messages of an earlier run, in %u ms", r.sessions,
-                 r.messages, (unsigned)(clock_now() - r.now));
+    tell(&r, whole);
 }
 
 /* ---- what the store tells ---------------------------------------------------------------------------------------- */
