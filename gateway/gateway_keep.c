@@ -250,8 +250,10 @@ void gateway_forget_arrivals(struct gateway *g, struct upstream *u)
 {
     struct arrivals *all = &u->mqtt.arrivals;
     struct span link = u->session ? u->session->client_id : (struct span){ 0 };
+    bool there =
+        u->session || u == aggregate_upstream(g->aggregate); /* else they went with the session */
     for (struct arrival *a; (a = arrivals_forget_next(all));) {
-        if (g->store && a->kept)
+        if (g->store && a->kept && there)
             store_drop_arrival(g->store, link, a->packet_id);
         arrivals_end(all, a);
     }

@@ -190,6 +190,8 @@ static void on_arrival(void *context, const struct store_arrival *row)
     struct upstream *u = aggregate_upstream(g->aggregate);
     if (row->link.len > 0) {
         struct peer *one = find_restoring(r, row->link);
+        if (!find(r, row->link))
+            store_drop_arrivals(g->store, row->link);
         if (!one || (!peer_session(one)->upstream && !gateway_own(g, one)))
             return;
         u = peer_session(one)->upstream;

@@ -188,9 +188,9 @@ void store_put_arrival(struct store *s, const struct store_arrival *row)
 
 void store_drop_session(struct store *s, struct span client_id)
 {
-    static const enum store_op all[] = { STORE_DROP_SESSION, STORE_DROP_TOPICS,
+    static const enum store_op all[] = { STORE_DROP_SESSION,       STORE_DROP_TOPICS,
                                          STORE_DROP_SUBSCRIPTIONS, STORE_DROP_EXCHANGES,
-                                         STORE_DROP_QUEUE };
+                                         STORE_DROP_QUEUE,         STORE_DROP_ARRIVALS };
     for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
         PUT(s, all[i], text(client_id));
 }

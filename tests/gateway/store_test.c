@@ -137,6 +137,7 @@ static void a_dropped_session_takes_all_of_its_client_but_its_uplink(void **stat
         store_put_subscription(
             d->store, &(struct store_subscription){ one.client_id, span_text("a"), 0, 0, 1 });
         store_put_exchange(d->store, &(struct store_exchange){ .client_id = one.client_id });
+        store_put_arrival(d->store, &(struct store_arrival){ one.client_id, 9 });
         store_put_message(d->store, STORE_DOWNLINK, &m);
         m.row = store_next_row(d->store);
         store_put_message(d->store, STORE_UPLINK, &m);
@@ -147,7 +148,7 @@ static void a_dropped_session_takes_all_of_its_client_but_its_uplink(void **stat
     desk_has(d, "session m10 4 0 1 60 0 0 0 lan \\7f\\00\\00\\01\\07[ - 0 0 0 - -\n"
                 "topic m10 1 0 a\nsubscription m10 a 0 0 1 0\ndownlink 3 m10 1 0 0 0 lamp/1 x\n"
                 "uplink 2 m1 1 0 0 0 lamp/1 x\nuplink 4 m10 1 0 0 0 lamp/1 x\n"
-                "exchange m10 0 0 0 0 0\n");
+                "exchange m10 0 0 0 0 0\narrival m10 9\n");
 }
 
 static void what_waited_before_the_start_goes_with_its_session_too(void **state)

@@ -1,5 +1,5 @@
 /* store_anew_test.c -- the state file is begun anew while there is something to keep: what goes on is what could be
- * read, or what the gateway has in memory (design rules 1 and 4). */
+ * read, or what the gateway has in memory (design rules 1 and 4). And what belongs to nobody does not stay. */
 #include "tests/system/keeper.h"
 
 #include <fcntl.h>
@@ -7,7 +7,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* ---- a page of the file is noise --------------------------------------------------------------------------------- */
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
+
+static sqlite3 *opened(const struct scene *s)
+{
+    char path[SCENE_PATH];
+    sqlite3 *db = NULL;
+    keeper_state(s, path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    return db;
+}
 
 static int number(sqlite3 *db, const char *sql)
 {
@@ -19,13 +28,14 @@ static int number(sqlite3 *db, const char *sql)
     return n;
 }
 
+/* ---- a page of the file is noise --------------------------------------------------------------------------------- */
+
 /* Read long after sessions and subscriptions. */
 static void handshakes_are_noise(const struct scene *s)
 {
     char path[SCENE_PATH], noise[512];
-    sqlite3 *db = NULL;
+    sqlite3 *db = opened(s);
     keeper_state(s, path);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     int page = number(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'exchange'");
     assert_int_equal(number(db, "PRAGMA page_size"), sizeof noise);
     sqlite3_close(db);
@@ -70,11 +80,8 @@ static void take_away(const struct scene *s)
 /* Another program has the file for so long that the gateway gives it up and opens it again: it is not there. */
 static void is_written_anew(struct node *n)
 {
-    char path[SCENE_PATH];
-    sqlite3 *db = NULL;
+    sqlite3 *db = opened(n->gateway->scene);
     struct node *other = node_open(n->gateway);
-    keeper_state(n->gateway->scene, path);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     node_sends(other, (struct mqttsn_message){ .type = MQTTSN_CONNECT,
                                                .protocol_id = 1,
@@ -110,11 +117,48 @@ static void a_file_written_anew_keeps_the_order_of_a_sleepers_messages(struct sc
     node_expects(n, MQTTSN_PINGRESP);
 }
 
+/* ---- rows of nobody ---------------------------------------------------------------------------------------------- */
+
+static void no_arrivals_are_left(const struct scene *s)
+{
+    sqlite3 *db = opened(s);
+    assert_int_equal(number(db, "SELECT count(*) FROM arrival WHERE link <> ''"), 0);
+    sqlite3_close(db);
+}
+
+static void who_leaves_takes_the_ids_of_its_messages_along(struct scene *s)
+{
+    struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
+    node_connects(n, "m1");
+    node_subscribes(n, "lamp/1", 2);
+    peer_publishes(peer_open(s, "world"), "lamp/1", 2, "on");
+    node_receives_and_acks(n, "on");
+    node_disconnects(n);
+    assert_int_equal(gateway_stops(n->gateway), 0);
+    no_arrivals_are_left(s);
+}
+
+static void ids_of_messages_without_a_session_are_dropped_at_the_start(struct scene *s)
+{
+    struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
+    assert_int_equal(gateway_stops(n->gateway), 0);
+    sqlite3 *db = opened(s);
+    assert_int_equal(sqlite3_exec(db, "INSERT INTO arrival VALUES('gone', 1, 2), ('gone', 2, 3)",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    gateway_starts_again(n->gateway);
+    assert_int_equal(gateway_stops(n->gateway), 0);
+    no_arrivals_are_left(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE_IN_BOTH(what_could_be_read_of_a_damaged_file_goes_on),
         SCENE_IN_BOTH(a_file_written_anew_keeps_the_order_of_a_sleepers_messages),
+        SCENE(who_leaves_takes_the_ids_of_its_messages_along),
+        SCENE(ids_of_messages_without_a_session_are_dropped_at_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
