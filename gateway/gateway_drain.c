@@ -10,7 +10,7 @@
 
 #include <event2/event.h>
 
-enum { WINDOW = 8, AGAIN_MS = 200, REFILL_MS = 10 };
+enum { AGAIN_MS = 200, REFILL_MS = 10 };
 
 static void leave(struct gateway *g, struct kept *k)
 {
@@ -18,6 +18,8 @@ static void leave(struct gateway *g, struct kept *k)
         TAILQ_REMOVE(&g->drain.ready, k, in_drain);
     else if (k->drain == DRAIN_LATER)
         TAILQ_REMOVE(&g->drain.later, k, in_drain);
+    else if (k->drain == DRAIN_FULL)
+        TAILQ_REMOVE(&g->drain.full, k, in_drain);
     k->drain = DRAIN_NOT;
 }
 
@@ -27,8 +29,10 @@ static void enter(struct gateway *g, struct kept *k, enum drain where)
     k->drain = where;
     if (where == DRAIN_READY)
         TAILQ_INSERT_TAIL(&g->drain.ready, k, in_drain);
-    else
+    else if (where == DRAIN_LATER)
         TAILQ_INSERT_TAIL(&g->drain.later, k, in_drain);
+    else
+        TAILQ_INSERT_TAIL(&g->drain.full, k, in_drain);
 }
 
 void gateway_drain_leave(struct gateway *g, struct peer *one)
@@ -36,21 +40,18 @@ void gateway_drain_leave(struct gateway *g, struct peer *one)
     leave(g, peer_kept(one));
 }
 
+/* Who waits for a place keeps its place in that row: what it has to hand over first is on disk. */
 void gateway_drain_later(struct gateway *g, struct peer *one, uint64_t ticket)
 {
+    if (peer_kept(one)->drain == DRAIN_FULL)
+        return;
     peer_kept(one)->drain_ticket = ticket;
     enter(g, peer_kept(one), DRAIN_LATER);
 }
 
-static bool has_more(struct peer *one)
-{
-    const struct session *s = peer_session(one);
-    return s->uplink.count > s->uplink_open && s->uplink_open < WINDOW;
-}
-
 void gateway_drain_soon(struct gateway *g, struct peer *one)
 {
-    if (!g->drain.busy && peer_kept(one)->drain == DRAIN_NOT && has_more(one))
+    if (!g->drain.busy && peer_kept(one)->drain == DRAIN_NOT && session_wants_turn(peer_session(one)))
         enter(g, peer_kept(one), DRAIN_READY);
 }
 
@@ -59,6 +60,15 @@ void gateway_drain_shared(struct gateway *g)
     for (struct peer *one = NULL; (one = peers_next(g->peers, one));)
         if (peer_session(one)->upstream == aggregate_upstream(g->aggregate))
             gateway_drain_soon(g, one);
+}
+
+void gateway_drain_ceases(struct gateway *g, msec now)
+{
+    for (struct peer *one = NULL, *behind = peers_next(g->peers, one); (one = behind);) {
+        behind = peers_next(g->peers, one);
+        if (peer_session(one)->uplink.count > 0)
+            gateway_tick(g, one, now);
+    }
 }
 
 void gateway_drain_safe(struct gateway *g)
@@ -71,44 +81,58 @@ void gateway_drain_safe(struct gateway *g)
 /* ---- a turn ------------------------------------------------------------------------------------------------------ */
 
 /* A client that left before its messages did: its connection is opened once more, for them. */
-static void dial_for(struct peer *one, msec now)
+static void dial_for(const struct gateway *g, struct peer *one, msec now)
 {
     struct link *own = *peer_link(one);
-    if (own && !link_is_open(own))
+    if (own && !link_is_open(own) && !g->stopping)
         link_dial(own, now);
 }
 
 /* The broker is there and takes nothing now: another time. */
-static bool is_stuck(const struct gateway *g, struct peer *one)
+static void wait_for_room(struct gateway *g, struct kept *k)
 {
-    const struct session *s = peer_session(one);
-    return peer_kept(one)->drain == DRAIN_NOT && has_more(one) && s->upstream &&
-           upstream_online(s->upstream) && g->store;
+    struct upstream *u = peer_session(k->peer)->upstream;
+    if (u == aggregate_upstream(g->aggregate) && !upstream_takes_qos2(u))
+        enter(g, k, DRAIN_FULL);
+    else
+        g->drain.stuck = true;
 }
 
 static void give_turn(struct gateway *g, struct kept *k, msec now)
 {
     struct peer *one = k->peer;
     struct session *s = peer_session(one);
-    size_t before = s->uplink.count - s->uplink_open;
     leave(g, k);
     if (s->uplink.count == 0)
         return;
     if (!s->upstream || !upstream_online(s->upstream)) {
-        dial_for(one, now);
+        dial_for(g, one, now);
         return;
     }
     g->actions.count = 0;
-    bool again = session_drain(s, g->store ? store_safe(g->store) : 0, now, &g->actions);
+    bool left = session_drain(s, g->store ? store_safe(g->store) : 0, now, &g->actions);
     bool over = s->uplink.count == 0;
-    g->drain.tokens -= before > s->uplink.count - s->uplink_open;
+    g->drain.tokens -= left;
     gateway_perform(g, one, now);
-    if (over)
-        return; /* it may be gone */
-    if (again && k->drain == DRAIN_NOT)
+    if (over || k->drain != DRAIN_NOT || !session_wants_turn(s)) /* over: it may be gone */
+        return;
+    if (left)
         enter(g, k, DRAIN_READY);
-    else if (is_stuck(g, one))
-        g->drain.stuck = true;
+    else
+        wait_for_room(g, k);
+}
+
+/* Whoever found it full has the first places that become free, in the order in which they found it so: else those with
+ * much on their way, who hear first that something is free, would take them all. */
+static void give_places(struct gateway *g, msec now)
+{
+    struct upstream *u = aggregate_upstream(g->aggregate);
+    for (size_t places = upstream_places(u); places > 0 && g->drain.tokens > 0; places--) {
+        struct kept *k = TAILQ_FIRST(&g->drain.full);
+        if (!k)
+            return;
+        give_turn(g, k, now);
+    }
 }
 
 static void refill(struct gateway *g, msec now)
@@ -142,16 +166,17 @@ static void arm(struct gateway *g, msec wait)
 
 void gateway_drain(struct gateway *g, msec now)
 {
-    if (TAILQ_EMPTY(&g->drain.ready) && !g->drain.stuck)
+    if (TAILQ_EMPTY(&g->drain.ready) && TAILQ_EMPTY(&g->drain.full) && !g->drain.stuck)
         return;
     refill(g, now);
     g->drain.busy = true;
+    give_places(g, now);
     for (struct kept *k; g->drain.tokens > 0 && (k = TAILQ_FIRST(&g->drain.ready));)
         give_turn(g, k, now);
     g->drain.busy = false;
     if (!TAILQ_EMPTY(&g->drain.ready))
         arm(g, REFILL_MS);
-    else if (g->drain.stuck)
+    else if (g->drain.stuck || !TAILQ_EMPTY(&g->drain.full))
         arm(g, AGAIN_MS);
 }
 
@@ -159,6 +184,7 @@ bool gateway_drain_init(struct gateway *g)
 {
     TAILQ_INIT(&g->drain.ready);
     TAILQ_INIT(&g->drain.later);
+    TAILQ_INIT(&g->drain.full);
     g->drain.timer = evtimer_new(g->loop, on_timer, g);
     return g->drain.timer != NULL;
 }

@@ -41,11 +41,12 @@ struct held;
 
 /* Those with messages for the broker. */
 struct drain_turns {
-    TAILQ_HEAD(, kept) ready, later; /* later: when their batch is on disk */
+    TAILQ_HEAD(, kept)
+    ready, later, full; /* later: when their batch is on disk; full: the shared connection was */
     struct event *timer;
     uint32_t tokens; /* messages that may leave now */
     msec filled_at;
-    bool busy, stuck; /* stuck: somebody found the broker there, but full */
+    bool busy, stuck; /* stuck: somebody found a connection of its own there, but full */
 };
 
 struct gateway {
@@ -147,7 +148,9 @@ void gateway_drain_soon(struct gateway *g, struct peer *one);
 void gateway_drain_later(struct gateway *g, struct peer *one, uint64_t ticket);
 void gateway_drain_leave(struct gateway *g, struct peer *one);
 void gateway_drain_shared(struct gateway *g); /* the shared connection is there */
-void gateway_drain_safe(struct gateway *g);   /* a batch is on disk */
+void gateway_drain_ceases(struct gateway *g,
+                          msec now);        /* ... and is gone: what is on its way may be too old */
+void gateway_drain_safe(struct gateway *g); /* a batch is on disk */
 
 /* ---- gateway_restore.c: what an earlier run left ---- */
 MUST_CHECK bool gateway_open_store(struct gateway *g);

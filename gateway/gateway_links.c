@@ -114,7 +114,7 @@ static void own_connect(struct gateway *g, struct peer *one, const struct mqtt_p
     if (g->store && p->connect.clean)
         store_drop_arrivals(g->store, s->client_id);
     o->upstream.strategy->request(&o->upstream, s, p, now);
-    link_dial(o->link, now);
+    link_dial_soon(o->link, now);
 }
 
 void gateway_upstream(struct gateway *g, struct peer *one, const struct mqtt_packet *p, msec now)
@@ -133,7 +133,7 @@ void gateway_upstream(struct gateway *g, struct peer *one, const struct mqtt_pac
     if (own && p->type == MQTT_DISCONNECT)
         link_close(own, now);
     else if (own && s->upstream->redial)
-        link_dial(own, now);
+        link_dial_soon(own, now);
     s->upstream->redial = false;
 }
 
@@ -157,7 +157,7 @@ void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now)
     else if (open)
         link_close(own, now);
     else
-        link_dial(own, now);
+        link_dial_soon(own, now);
 }
 
 bool gateway_reaches_broker(const struct gateway *g)
@@ -278,6 +278,8 @@ static void on_down(void *context, struct link *l, bool was_up, uint8_t code)
     struct own *o = link_owner(l);
     g->metrics.counts[METRIC_broker_losses] += was_up;
     gateway_settle(g, link_upstream(l), clock_now()); /* what it closed over was answered */
+    if (!o)
+        gateway_drain_ceases(g, clock_now());
     if (!o || !o->peer)
         return;
     struct session *s = peer_session(o->peer);
@@ -296,6 +298,8 @@ static void on_closed(void *context, struct link *l)
     struct own *o = link_owner(l);
     if (o && !o->peer)
         leaving_free(o);
+    else if (o && !g->stopping)
+        gateway_drain_soon(g, o->peer); /* what it left behind goes over another connection */
     if (g->stopping && links_all_closed(g->links))
         event_base_loopbreak(g->loop);
 }

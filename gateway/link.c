@@ -106,6 +106,13 @@ void link_queue(struct link *l, msec now)
     take_place(l, now);
 }
 
+void link_dial_soon(struct link *l, msec now)
+{
+    link_hang_up(l, now);
+    link_enter(l, LINK_QUEUED, now);
+    link_arm(l, now);
+}
+
 /* A row of its own, no faster than the other. */
 void link_hurry(struct link *l, msec now)
 {

@@ -17,7 +17,7 @@ struct peer;
 struct peers;
 
 /* Where a peer stands among those with messages for the broker. */
-enum drain { DRAIN_NOT, DRAIN_READY, DRAIN_LATER };
+enum drain { DRAIN_NOT, DRAIN_READY, DRAIN_LATER, DRAIN_FULL };
 
 /* What the store and what waits for it have to do with a peer; the gateway's to keep up to date. */
 struct kept {

@@ -78,11 +78,18 @@ bool mqtt_client_send(struct mqtt_client *c, const struct mqtt_packet *p, msec n
 MUST_CHECK bool mqtt_client_restore(struct mqtt_client *c, const struct mqtt_packet *p,
                                     bool released, void *owner);
 
+/* The same packet id for a QoS 2 message of an earlier run that has to wait for its turn. False: as above. */
+MUST_CHECK bool mqtt_client_claim(struct mqtt_client *c, uint16_t packet_id, void *owner);
+
 /* Nobody wants it sent again. The broker may have it all the same. */
 void mqtt_client_cancel(struct mqtt_client *c, uint16_t packet_id);
 
-/* The owner has the request on disk: it is not orphaned. */
-void mqtt_client_keep(struct mqtt_client *c, uint16_t packet_id);
+/* Nobody waits for it any more. A QoS 2 message that the broker may have half of goes on to its end, since its packet id
+ * must not name another one before; all else is cancelled. */
+void mqtt_client_disown(struct mqtt_client *c, uint16_t packet_id, msec now);
+
+/* The owner has the request on disk: it is not orphaned, and one at QoS 2 counts as under way from now on. */
+void mqtt_client_keep(struct mqtt_client *c, uint16_t packet_id, bool exactly_once);
 
 /* The owner of a QoS 2 message that got PUBREC lets it go: PUBREL. */
 void mqtt_client_release(struct mqtt_client *c, uint16_t packet_id, msec now);

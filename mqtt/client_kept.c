@@ -16,8 +16,16 @@ bool mqtt_client_restore(struct mqtt_client *c, const struct mqtt_packet *p, boo
         return false;
     }
     f->kept = true;
-    if (released)
-        f->state = FLIGHT_PUBCOMP;
+    if (released) /* whether PUBREL left is not known; a broker that forgot us gets all of it once more */
+        f->state = FLIGHT_RELEASED;
+    return true;
+}
+
+bool mqtt_client_claim(struct mqtt_client *c, uint16_t packet_id, void *owner)
+{
+    if (!flights_claim(&c->flights, packet_id, owner))
+        return false;
+    mqtt_client_keep(c, packet_id, true);
     return true;
 }
 
@@ -28,9 +36,23 @@ void mqtt_client_cancel(struct mqtt_client *c, uint16_t packet_id)
         flights_end(&c->flights, f);
 }
 
-void mqtt_client_keep(struct mqtt_client *c, uint16_t packet_id)
+void mqtt_client_disown(struct mqtt_client *c, uint16_t packet_id, msec now)
 {
     struct flight *f = flights_find(&c->flights, packet_id);
-    if (f)
-        f->kept = true;
+    if (!f || f->state == FLIGHT_RESERVED || !f->exactly_once) {
+        mqtt_client_cancel(c, packet_id);
+        return;
+    }
+    f->owner = NULL;
+    mqtt_client_release(c, packet_id, now);
+}
+
+void mqtt_client_keep(struct mqtt_client *c, uint16_t packet_id, bool exactly_once)
+{
+    struct flight *f = flights_find(&c->flights, packet_id);
+    if (!f)
+        return;
+    f->kept = true;
+    c->flights.exactly_once += exactly_once && !f->exactly_once;
+    f->exactly_once = f->exactly_once || exactly_once;
 }

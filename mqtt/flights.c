@@ -102,10 +102,17 @@ bool flights_keep(struct flights *f, struct flight *one, const struct mqtt_packe
     one->packet_len = (uint32_t)len;
     one->order = f->next_order++;
     one->state = p->type == MQTT_PUBLISH && p->qos == 2 ? FLIGHT_PUBREC : FLIGHT_ANSWER;
+    f->exactly_once -= one->exactly_once;
     one->exactly_once = one->state == FLIGHT_PUBREC;
     f->exactly_once += one->exactly_once;
     f->bytes += len;
     return true;
+}
+
+/* Orders wrap; what is compared is never far apart. */
+static bool is_before(const struct flight *x, const struct flight *y)
+{
+    return (int32_t)(x->order - y->order) < 0;
 }
 
 struct flight *flights_next_answer(const struct flights *f)
@@ -115,7 +122,7 @@ struct flight *flights_next_answer(const struct flights *f)
         struct flight *one = &f->table[i];
         bool waits = one->state == FLIGHT_ANSWER || one->state == FLIGHT_PUBREC ||
                      one->state == FLIGHT_PUBREC_REL;
-        if (waits && (!first || one->order < first->order))
+        if (waits && (!first || is_before(one, first)))
             first = one;
     }
     return first;
@@ -123,8 +130,8 @@ struct flight *flights_next_answer(const struct flights *f)
 
 static int by_order(const void *a, const void *b)
 {
-    uint32_t x = (*(struct flight *const *)a)->order, y = (*(struct flight *const *)b)->order;
-    return x < y ? -1 : x > y;
+    const struct flight *x = *(struct flight *const *)a, *y = *(struct flight *const *)b;
+    return is_before(x, y) ? -1 : is_before(y, x);
 }
 
 struct flight **flights_in_order(const struct flights *f, size_t *count)

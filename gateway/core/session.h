@@ -115,7 +115,6 @@ struct session {
     struct delivery delivery;
     struct sleepq queue;
     struct sleepq uplink; /* from the client, taken over: they wait for the broker */
-    uint8_t uplink_open;  /* how many of them are on their way */
     struct queued_list spent; /* delivered or dropped; freed at the next call, since actions borrow from them */
     struct will *spent_will;
 };
@@ -136,8 +135,11 @@ void session_tick(struct session *s, msec now, struct actions *out);
  * next one, and that T_RETRY may begin to run. */
 void session_sent(struct session *s, msec now, struct actions *out);
 
-/* Its turn to hand what waits to the broker, in order, as many as may be on their way at once. What the store does not
- * have safe by the ticket `safe` stays. True: one more turn at once could do more. */
+/* Is there something that waits for the broker and could go on its way, or would if the connection were there? */
+bool session_wants_turn(const struct session *s);
+
+/* Its turn to hand one message that waits to the broker; they leave in order, and a few may be on their way at once.
+ * What the store does not have safe by the ticket `safe` stays. False: none can leave now. */
 bool session_drain(struct session *s, uint64_t safe, msec now, struct actions *out);
 
 /* The shell found out that the client is gone: another one speaks from its address (SN-CONN-12). Must be connected or

@@ -166,6 +166,32 @@ static bool is_under_way(const struct session *s, const struct queued *one)
     return one->phase != QUEUED_WAITING && f && f->owner == s && f->kept;
 }
 
+static bool is_sent(const struct session *s, const struct queued *one)
+{
+    const struct flight *f = flights_find(&s->upstream->mqtt.flights, one->message_id);
+    return is_under_way(s, one) && f->state != FLIGHT_RESERVED;
+}
+
+/* The first one that is not on its way; NULL: all are, or as many as may be. */
+static struct queued *first_to_send(const struct session *s)
+{
+    struct queued *one;
+    unsigned open = 0;
+    STAILQ_FOREACH(one, &s->uplink.list, next)
+        if (open == WINDOW || !is_sent(s, one))
+            break;
+        else
+            open++;
+    return open == WINDOW ? NULL : one;
+}
+
+bool session_wants_turn(const struct session *s)
+{
+    if (!s->upstream || !upstream_online(s->upstream))
+        return s->uplink.count > 0;
+    return s->uplink.count > 0 && first_to_send(s);
+}
+
 static void send_one(const struct queued *one, struct actions *out)
 {
     actions_upstream(out, &(struct mqtt_packet){ .type = MQTT_PUBLISH,
@@ -185,7 +211,7 @@ static bool number(struct session *s, struct queued *one, struct actions *out)
     uint16_t id = upstream_reserve(s->upstream, s, (size_t)one->topic_len + one->payload_len);
     if (id == 0)
         return false;
-    mqtt_client_keep(&s->upstream->mqtt, id);
+    mqtt_client_keep(&s->upstream->mqtt, id, one->qos == 2);
     one->dup = one->dup || one->phase != QUEUED_WAITING;
     one->message_id = id;
     one->phase = QUEUED_SENT;
@@ -215,12 +241,6 @@ static enum progress drain_one(struct session *s, struct queued *one, uint64_t s
     return GONE;
 }
 
-static bool is_sent(const struct session *s, const struct queued *one)
-{
-    const struct flight *f = flights_find(&s->upstream->mqtt.flights, one->message_id);
-    return is_under_way(s, one) && f->state != FLIGHT_RESERVED;
-}
-
 /* Whose connection was only for this is done with it. */
 static void finish(struct session *s, struct actions *out)
 {
@@ -235,24 +255,15 @@ static void finish(struct session *s, struct actions *out)
 /* One message in a turn: others have theirs, and live traffic goes in between. */
 bool session_drain(struct session *s, uint64_t safe, msec now, struct actions *out)
 {
-    struct queued *one;
     session_begin(s);
     uplink_expire(s, now, out);
     if (!s->upstream || !upstream_ready(s->upstream))
         return false;
-    s->uplink_open = 0;
-    STAILQ_FOREACH(one, &s->uplink.list, next) {
-        if (!is_sent(s, one))
-            break;
-        s->uplink_open++;
-    }
-    if (!one || s->uplink_open >= WINDOW)
-        return false;
-    enum progress progress = drain_one(s, one, safe, out);
-    s->uplink_open = (uint8_t)(s->uplink_open + (progress == SENT));
+    struct queued *one = first_to_send(s);
+    enum progress progress = one ? drain_one(s, one, safe, out) : BLOCKED;
     if (progress == GONE)
         finish(s, out);
-    return progress != BLOCKED && s->uplink.count > s->uplink_open;
+    return progress != BLOCKED;
 }
 
 /* ---- the broker's answers ---------------------------------------------------------------------------------------- */
@@ -282,8 +293,6 @@ bool uplink_answered(struct session *s, const struct mqtt_packet *p, struct acti
                          &(struct mqtt_packet){ .type = MQTT_PUBREL, .packet_id = p->packet_id });
         return true;
     }
-    if (s->uplink_open > 0)
-        s->uplink_open--;
     if (p->code == MQTT_CLOSED_OVER) /* SN-BRK-7 */
         drop_one(s, one, DROP_CLOSED_OVER, out);
     else
@@ -294,24 +303,45 @@ bool uplink_answered(struct session *s, const struct mqtt_packet *p, struct acti
 
 /* ---- the end of waiting ------------------------------------------------------------------------------------------ */
 
+/* It left over a connection that is still there: it is not too old, but not yet answered. */
+static bool will_be_answered(const struct session *s, const struct queued *one)
+{
+    return s->upstream && upstream_online(s->upstream) && is_sent(s, one);
+}
+
+static void expire_one(struct session *s, struct queued *one, msec now, struct actions *out)
+{
+    if (s->upstream && is_under_way(s, one))
+        mqtt_client_disown(&s->upstream->mqtt, one->message_id, now);
+    drop_one(s, one, DROP_UPLINK_EXPIRED, out);
+}
+
 void uplink_expire(struct session *s, msec now, struct actions *out)
 {
     enum { AT_ONCE = 64 };
     msec ttl = s->common->limits->uplink_ttl;
-    struct queued *one;
+    struct queued *one, *behind;
     unsigned gone = 0;
-    while ((one = STAILQ_FIRST(&s->uplink.list)) && one->phase == QUEUED_WAITING &&
-           now - one->since > ttl && gone++ < AT_ONCE)
-        drop_one(s, one, DROP_UPLINK_EXPIRED, out);
+    for (one = STAILQ_FIRST(&s->uplink.list); one && gone < AT_ONCE; one = behind) {
+        behind = STAILQ_NEXT(one, next);
+        if (now - one->since <= ttl)
+            break;
+        if (will_be_answered(s, one))
+            continue;
+        expire_one(s, one, now, out);
+        gone++;
+    }
     if (gone > 0)
         finish(s, out);
 }
 
 msec uplink_deadline(const struct session *s)
 {
-    const struct queued *one = sleepq_first(&s->uplink);
-    return one && one->phase == QUEUED_WAITING ? one->since + s->common->limits->uplink_ttl + 1
-                                               : MSEC_NEVER;
+    const struct queued *one;
+    STAILQ_FOREACH(one, &s->uplink.list, next)
+        if (!will_be_answered(s, one))
+            return one->since + s->common->limits->uplink_ttl + 1;
+    return MSEC_NEVER;
 }
 
 /* ---- of an earlier run ------------------------------------------------------------------------------------------- */
@@ -323,13 +353,20 @@ void uplink_restore(struct session *s, struct queued *one)
     one->dup = one->qos == 1 || one->phase != QUEUED_WAITING;
 }
 
-/* What may have left under a packet id leaves under the same one again; at QoS 1 any will do. */
+/* What may have left under a packet id leaves under the same one again; at QoS 1 any will do. What stands behind others
+ * that have to leave before it waits for its turn, with its packet id. */
 void uplink_resume(struct session *s)
 {
     struct queued *one;
+    bool first = true;
     STAILQ_FOREACH(one, &s->uplink.list, next) {
         bool numbered = one->qos == 2 && one->phase != QUEUED_WAITING;
-        if (!numbered || !s->upstream || !upstream_restore(s->upstream, s, one))
-            one->phase = numbered && one->phase == QUEUED_RELEASED ? one->phase : QUEUED_WAITING;
+        bool leaves = first || one->phase == QUEUED_RELEASED;
+        first = first && numbered;
+        bool goes_on = numbered && s->upstream &&
+                       (leaves ? upstream_restore(s->upstream, s, one)
+                               : mqtt_client_claim(&s->upstream->mqtt, one->message_id, s));
+        if (!goes_on && !(numbered && one->phase == QUEUED_RELEASED))
+            one->phase = QUEUED_WAITING;
     }
 }

@@ -67,10 +67,21 @@ bool upstream_takes(const struct upstream *u, struct span topic)
     return u->prefix.len + topic.len <= TOPIC_LEN_MAX;
 }
 
-bool upstream_takes_qos2(const struct upstream *u)
+static size_t places(const struct upstream *u)
 {
     enum { UNRELEASED_MAX = 20 };
-    return u->mqtt.flights.exactly_once < UNRELEASED_MAX;
+    size_t taken = u->mqtt.flights.exactly_once;
+    return taken < UNRELEASED_MAX ? UNRELEASED_MAX - taken : 0;
+}
+
+bool upstream_takes_qos2(const struct upstream *u)
+{
+    return places(u) > 0;
+}
+
+size_t upstream_places(struct upstream *u)
+{
+    return upstream_ready(u) ? places(u) : 0;
 }
 
 /* What is above the limit all by itself was accepted under another one: it goes alone, else it would never go. */

@@ -88,6 +88,8 @@ bool upstream_takes(const struct upstream *u, struct span topic);
 /* Is there room for one more QoS 2 message? Brokers hold few that are not released yet: Mosquitto acknowledges those
  * beyond 20 and throws them away. */
 bool upstream_takes_qos2(const struct upstream *u);
+/* For how many more there is room now. */
+size_t upstream_places(struct upstream *u);
 
 /* A packet id for a QoS 1 or 2 PUBLISH or a SUBSCRIBE of `octets`; 0 when it cannot be taken now: broker away, its
  * window or our memory for unanswered requests full; what is larger than that goes when nothing else is unanswered. The

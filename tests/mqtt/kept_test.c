@@ -138,8 +138,8 @@ static void what_is_kept_is_not_orphaned(void **state)
     void *who = NULL;
     (void)state;
     uint16_t kept = publishes(&c), live = publishes(&c);
-    mqtt_client_keep(&c, kept);
-    mqtt_client_keep(&c, 99); /* nobody's: nothing */
+    mqtt_client_keep(&c, kept, false);
+    mqtt_client_keep(&c, 99, true); /* nobody's: nothing */
     mqtt_client_orphan(&c, &owner);
     connects(&c, true);
     writes(&c, MQTT_PUBLISH, kept);
@@ -161,6 +161,55 @@ static void what_is_restored_is_kept(void **state)
     writes(&c, MQTT_PUBREL, 7);
     assert_int_equal(hears(&c, P(PUBCOMP, .packet_id = 7), &who), MQTT_EVENT_ANSWER);
     assert_ptr_equal(who, &owner);
+    mqtt_client_clear(&c);
+}
+
+static void what_is_claimed_keeps_its_id_and_waits_for_its_owner(void **state) /* MQTT-2.3.1-2 */
+{
+    struct mqtt_client c = offline();
+    (void)state;
+    assert_true(mqtt_client_claim(&c, 1, &owner));
+    assert_false(mqtt_client_claim(&c, 1, &owner));
+    assert_int_equal(c.flights.exactly_once, 1);
+    assert_int_equal(mqtt_client_reserve(&c, &other), 2);
+    connects(&c, true);
+    writes_nothing(&c);
+    assert_true(mqtt_client_send(&c, &P(PUBLISH, .qos = 2, .packet_id = 1, .topic = TEXT("t")), 1));
+    writes(&c, MQTT_PUBLISH, 1);
+    assert_int_equal(c.flights.exactly_once, 1);
+    mqtt_client_clear(&c);
+}
+
+static void of_what_is_disowned_qos_2_goes_on_to_its_end(void **state) /* MQTT-2.3.1-2 */
+{
+    struct mqtt_client c = offline();
+    (void)state;
+    uint16_t live = publishes(&c), unused = mqtt_client_reserve(&c, &owner);
+    assert_true(restores(&c, 7, false));
+    mqtt_client_disown(&c, live, 1);
+    mqtt_client_disown(&c, unused, 1);
+    mqtt_client_disown(&c, 7, 1);
+    mqtt_client_disown(&c, 99, 1); /* nobody's: nothing */
+    assert_int_equal(c.flights.count, 1);
+    connects(&c, true);
+    writes(&c, MQTT_PUBLISH, 7);
+    assert_int_equal(hears(&c, P(PUBREC, .packet_id = 7), NULL), MQTT_EVENT_NONE);
+    writes(&c, MQTT_PUBREL, 7);
+    assert_int_equal(hears(&c, P(PUBCOMP, .packet_id = 7), NULL), MQTT_EVENT_NONE);
+    assert_int_equal(c.flights.count, 0);
+    mqtt_client_clear(&c);
+}
+
+static void an_order_that_wraps_is_kept(void **state)
+{
+    struct mqtt_client c = offline();
+    (void)state;
+    c.flights.next_order = UINT32_MAX;
+    uint16_t first = publishes(&c), second = publishes(&c);
+    assert_int_equal(flights_next_answer(&c.flights)->packet_id, first);
+    connects(&c, true);
+    writes(&c, MQTT_PUBLISH, first);
+    writes(&c, MQTT_PUBLISH, second);
     mqtt_client_clear(&c);
 }
 
@@ -193,6 +242,9 @@ int main(void)
         cmocka_unit_test(what_cannot_be_written_is_not_restored),
         cmocka_unit_test(what_is_kept_is_not_orphaned),
         cmocka_unit_test(what_is_restored_is_kept),
+        cmocka_unit_test(what_is_claimed_keeps_its_id_and_waits_for_its_owner),
+        cmocka_unit_test(of_what_is_disowned_qos_2_goes_on_to_its_end),
+        cmocka_unit_test(an_order_that_wraps_is_kept),
         cmocka_unit_test(what_is_cancelled_does_not_leave_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

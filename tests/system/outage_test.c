@@ -25,6 +25,16 @@ static void without_a_broker_connect_is_congestion(struct scene *s) /* SN-CONN-7
     assert_true(gateway_runs(n->gateway));
 }
 
+/* connect(2) fails at once, within the decision of the CONNECT. */
+static void a_broker_without_a_route_is_congestion_and_no_more(struct scene *s) /* SN-CONN-7, issue: bad input */
+{
+    struct node *n =
+        node_open(gateway_start(s, (struct settings){ .url = "mqtt://255.255.255.255:1883" }));
+    node_connect_is_answered(n, "m1", MQTTSN_CONGESTION);
+    node_connect_is_answered(n, "m1", MQTTSN_CONGESTION);
+    assert_int_equal(gateway_stops(n->gateway), 0);
+}
+
 static void an_unknown_broker_host_is_said_and_tried_again(struct scene *s) /* issue: bad input */
 {
     struct gateway *g =
@@ -137,6 +147,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE_IN_BOTH(without_a_broker_connect_is_congestion),
+        SCENE_IN_BOTH(a_broker_without_a_route_is_congestion_and_no_more),
         SCENE(an_unknown_broker_host_is_said_and_tried_again),
         SCENE_IN_BOTH(a_client_outlives_the_broker),
         SCENE_IN_BOTH(subscriptions_are_renewed),

@@ -144,7 +144,8 @@ static bool hear(struct peer *p, int patience_ms)
     return p->count > 0;
 }
 
-int peer_hears(struct peer *p, const char *topic, const char *text)
+/* The next one is the caller's. */
+static struct heard take(struct peer *p, const char *topic, const char *text)
 {
     if (!hear(p, PATIENCE_MS))
         fail_msg("the broker's side expects %s \"%s\", nothing came", topic, text);
@@ -152,6 +153,21 @@ int peer_hears(struct peer *p, const char *topic, const char *text)
     p->first = (p->first + 1) % HEARD_MAX;
     p->count--;
     p->last_retained = h.retained;
+    return h;
+}
+
+unsigned long peer_hears_number(struct peer *p)
+{
+    struct heard h = take(p, "anything", "a number");
+    unsigned long number = strtoul(h.text, NULL, 10);
+    free(h.topic);
+    free(h.text);
+    return number;
+}
+
+int peer_hears(struct peer *p, const char *topic, const char *text)
+{
+    struct heard h = take(p, topic, text);
     bool alike = strcmp(h.topic, topic) == 0 && strcmp(h.text, text) == 0;
     if (!alike)
         print_error("the broker's side expects %s \"%s\", this came: %s \"%s\"\n", topic, text,

@@ -16,5 +16,6 @@ void peer_retains(struct peer *p, const char *topic, const char *text);
 
 /* The next message that comes must be this one. Returns its QoS; peer_heard_retained tells of its retain flag. */
 int peer_hears(struct peer *p, const char *topic, const char *text);
+unsigned long peer_hears_number(struct peer *p); /* whatever its topic */
 bool peer_heard_retained(const struct peer *p);
 void peer_hears_nothing(struct peer *p);

@@ -7,6 +7,7 @@
 #include "tests/system/outage.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,68 @@ static void a_full_queue_is_congestion_and_keeps_what_it_took(struct scene *s)
     peer_hears(world, "a/1", "again");
     peer_hears_nothing(world);
 }
+
+/* Mosquitto acknowledges those beyond its window of 20 and throws them away. */
+static void more_of_qos_2_than_a_broker_takes_at_once_arrive(struct scene *s)
+{
+    enum { NODES = 30 };
+    char id[16], text[16];
+    bool heard[NODES] = { false };
+    struct gateway *g = keeper_start(s, (struct settings){ 0 });
+    struct node *nodes[NODES];
+    uint16_t topic_ids[NODES];
+    for (unsigned i = 0; i < NODES; i++) {
+        snprintf(id, sizeof id, "m%u", i + 1);
+        nodes[i] = node_open(g);
+        node_connects_kept(nodes[i], id);
+        topic_ids[i] = node_registers(nodes[i], "a/1");
+    }
+    outage_begins(s);
+    for (unsigned i = 0; i < NODES; i++) {
+        snprintf(text, sizeof text, "%u", i);
+        node_publishes(nodes[i], topic_ids[i], 2, text);
+    }
+    struct peer *world = keeper_broker_returns(s, "a/#");
+    for (unsigned i = 0; i < NODES; i++) {
+        unsigned long who = peer_hears_number(world);
+        assert_in_range(who, 0, NODES - 1);
+        assert_false(heard[who]);
+        heard[who] = true;
+    }
+    peer_hears_nothing(world);
+}
+
+/* ---- the client is away too -------------------------------------------------------------------------------------- */
+
+/* QoS 2 is on its way to a broker that does not answer any more, and the client leaves. */
+static void leaves_in_the_middle(struct scene *s, bool clean)
+{
+    struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
+    if (clean)
+        node_connects(n, "m1");
+    else
+        node_connects_kept(n, "m1");
+    uint16_t id = node_registers(n, "a/1");
+    assert_int_equal(kill(s->broker->process.pid, SIGSTOP), 0);
+    node_publishes(n, id, 2, "1");
+    outage_begins_with_a_crash(s);
+    node_disconnects(n);
+    struct peer *world = keeper_broker_returns(s, "a/#");
+    peer_hears(world, "a/1", "1");
+    peer_hears_nothing(world);
+}
+
+static void who_leaves_in_the_middle_of_qos_2_is_delivered(struct scene *s)
+{
+    leaves_in_the_middle(s, false);
+}
+
+static void who_leaves_for_good_in_the_middle_of_qos_2_is_delivered(struct scene *s)
+{
+    leaves_in_the_middle(s, true);
+}
+
+/* ---- QoS 0 ------------------------------------------------------------------------------------------------------- */
 
 /* Two QoS 0 messages while the broker is away; returns who listened to them. */
 static struct peer *two_of_qos_0(struct scene *s, const char *limits)
@@ -258,6 +321,9 @@ int main(void)
         SCENE_IN_BOTH(qos_2_that_was_accepted_outlives_a_kill),
         SCENE_IN_BOTH(what_arrived_does_not_come_again_after_a_kill),
         SCENE_IN_BOTH(a_full_queue_is_congestion_and_keeps_what_it_took),
+        SCENE_IN_BOTH(more_of_qos_2_than_a_broker_takes_at_once_arrive),
+        SCENE_IN_BOTH(who_leaves_in_the_middle_of_qos_2_is_delivered),
+        SCENE_IN_BOTH(who_leaves_for_good_in_the_middle_of_qos_2_is_delivered),
         SCENE_IN_BOTH(qos_0_may_be_dropped_while_the_broker_is_away),
         SCENE_IN_BOTH(qos_0_may_wait_in_memory),
         SCENE_IN_BOTH(of_qos_0_the_latest_may_wait),

@@ -168,6 +168,8 @@ static bool everybody_has_a_turn(struct day *d)
 {
     bool more = false;
     for (size_t i = 0; i < NODES; i++) {
+        if (!session_wants_turn(&d->nodes[i].session))
+            continue;
         more = session_drain(&d->nodes[i].session, UINT64_MAX, d->now, &d->actions) || more;
         perform(d, &d->nodes[i]);
     }

@@ -73,8 +73,10 @@ bool a_drain_turn(struct scene *s, const char *who)
     struct scene_client *c = scene_find(s, who);
     assert_non_null(c);
     s->actions.count = 0;
-    bool more = session_drain(&c->session, s->store->safe, s->now, &s->actions);
+    bool left = session_wants_turn(&c->session) &&
+                session_drain(&c->session, s->store->safe, s->now, &s->actions);
     scene_perform(s, c);
+    bool more = left && c->here && session_wants_turn(&c->session);
     scene_settle(s);
     return more;
 }
