@@ -193,7 +193,7 @@ static void no_room_to_ask_again_takes_nothing_away(void **scene) /* SN-SUB-2 */
     given_client(scene, "m1", 1);
     restarts(s);
     broker_returns(s, true);
-    session_of(s, "m1")->upstream->flight_limit = 1;
+    session_of(s, "m1")->upstream->waiting = 1 << 20;
     client_sends(s, "m1", M(SUBSCRIBE, .qos = 2, .message_id = 6, .tail = TEXT("lamp/1")));
     client_receives(s, "m1", M(SUBACK, .message_id = 6, .return_code = MQTTSN_CONGESTION));
     dropped(s, DROP_CONGESTION);
