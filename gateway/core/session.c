@@ -353,15 +353,19 @@ void session_sent(struct session *s, msec now, struct actions *out)
     session_set_deadline(s);
 }
 
-/* A stored session that nobody came back for (SN-SES-8). What the broker is still to have is not the client's any
- * more. */
+/* A stored session that nobody came back for (SN-SES-8). What the broker is still to have is not the client's any more,
+ * but nothing comes for it any more either. */
 static void session_expire(struct session *s, msec now, struct actions *out)
 {
     deliver_wipe(s, out);
-    if (s->uplink.count > 0)
-        s->entered_at = now;
-    else
+    if (s->uplink.count == 0) {
         actions_forget(out);
+        return;
+    }
+    s->entered_at = now;
+    registry_clear(&s->topics);
+    unsubscribe_all(s, out);
+    s->wiped = true;
 }
 
 void session_tick(struct session *s, msec now, struct actions *out)

@@ -129,6 +129,8 @@ void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now
 void subscribe_again(struct session *s, msec now, struct actions *out);
 /* What the client gave up and the broker was not told in this run. */
 void unsubscribe_again(struct session *s, struct actions *out);
+/* It wants nothing any more: from now on nothing comes for it, and the broker is told. */
+void unsubscribe_all(struct session *s, struct actions *out);
 /* Does the client wait for the SUBACK to a filter that matches this topic? */
 bool subscribe_pending(struct session *s, struct span topic);
 void subscribe_expire(struct session *s, msec now, struct actions *out);

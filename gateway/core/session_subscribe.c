@@ -265,10 +265,12 @@ static void exchanges_answered(struct session *s, const struct mqtt_packet *p, m
 void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out)
 {
     exchanges_answered(s, p, now, out);
-    if (p->type == MQTT_SUBACK)
+    if (p->type == MQTT_SUBACK) {
         entry_answered(s, p, now, out);
-    else
+    } else {
         entry_left(s, p);
+        unsubscribe_again(s, out);
+    }
     if (subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE))
         subscribe_again(s, now, out);
     else if (s->state == SESSION_CONNECTING)
@@ -299,15 +301,31 @@ void subscribe_again(struct session *s, msec now, struct actions *out)
         ask(sub, packet_id, out);
 }
 
+/* A few; their answers bring the next. There may be more than the limits of this run let a client have. */
 void unsubscribe_again(struct session *s, struct actions *out)
 {
-    for (size_t i = 0; i < s->subscriptions.count; i++) {
+    enum { AT_ONCE = 16 };
+    unsigned left = AT_ONCE;
+    for (size_t i = 0; i < s->subscriptions.count && left > 0; i++) {
         struct subscription *sub = &s->subscriptions.list[i];
         bool due = sub->standing == SUBSCRIPTION_LEAVING && !is_under_way(s, sub);
         uint16_t packet_id = due ? upstream_reserve_offline(s->upstream, s) : 0;
-        if (packet_id != 0)
-            leave(s, sub, packet_id, out);
+        if (packet_id == 0)
+            continue;
+        leave(s, sub, packet_id, out);
+        left--;
     }
+}
+
+void unsubscribe_all(struct session *s, struct actions *out)
+{
+    struct subscriptions *all = &s->subscriptions;
+    for (size_t i = 0; i < all->count; i++) {
+        struct subscription *sub = &all->list[i];
+        subscriptions_leave(all, sub, sub->standing == SUBSCRIPTION_LEAVING ? sub->packet_id : 0);
+    }
+    if (s->upstream)
+        unsubscribe_again(s, out);
 }
 
 /* On a connection of its own the session hears when the broker is there, and asks then. */
