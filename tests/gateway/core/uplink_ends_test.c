@@ -276,7 +276,8 @@ static void a_stored_session_is_not_over_while_something_waits(void **scene) /* 
         dropped(s, DROP_SESSION_ENDED); /* what was for the client is not kept any longer */
     waiting_for_the_broker(s, "m1", 1);
     broker_returns(s, true);
-    broker_receives(s, P(UNSUBSCRIBE, .topic = TEXT("lamp/1"))); /* and nothing comes any more */
+    uint16_t id = broker_receives(s, P(UNSUBSCRIBE, .topic = TEXT("lamp/1")));
+    broker_sends(s, P(UNSUBACK, .packet_id = id)); /* nothing comes any more */
     (void)a_drain_turn(s, "m1");
     broker_sends(s, P(PUBACK, .packet_id = broker_gets(s, 1, false)));
     if (!is_shared(scene))
