@@ -334,6 +334,7 @@ void gateway_keep_all(struct gateway *g)
 void gateway_kept_already(struct gateway *g, struct peer *one)
 {
     struct store_session row = session_row(g, one);
+    row.shared = row.shared != peer_kept(one)->moved;
     peer_kept(one)->hash = row_hash(&row);
     peer_session(one)->changed = peer_session(one)->wiped = false;
 }

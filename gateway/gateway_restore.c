@@ -3,7 +3,12 @@
  *
  * The rows are taken as they come: a session, then what is the session's. When the file could not be opened at the
  * start and is there later, clients may have connected meanwhile: what they are now counts, and only the messages that
- * were promised to them or to the broker are taken over. */
+ * were promised to them or to the broker are taken over.
+ *
+ * When the settings give a client the other kind of connection now (broker.mode, clients[].mode), the broker knows what
+ * it knows of it on the old one. Its subscriptions are asked for on the new one. A message that was on its way begins
+ * anew there: the rest of a QoS 2 handshake means nothing on another connection, and a broker that passed the message
+ * on before its end has it twice; but it is not lost. */
 #include "gateway/gateway_inside.h"
 
 #include "config/log.h"
@@ -94,6 +99,7 @@ static void on_session(void *context, const struct store_session *row)
     session_restore(s, (enum session_state)row->state, row->since, r->now);
     if (session_is_connected(s))
         restore_address(g, one, row);
+    peer_kept(one)->moved = row->shared != (settings->mode == MODE_AGGREGATE);
     if (settings->mode == MODE_AGGREGATE)
         s->upstream = aggregate_upstream(g->aggregate);
     else if (session_is_connected(s))
@@ -117,6 +123,11 @@ static void on_topic(void *context, const struct store_topic *row)
                                          (enum topic_standing)row->standing);
 }
 
+static bool is_shared(const struct gateway *g, const struct session *s)
+{
+    return s->upstream == aggregate_upstream(g->aggregate);
+}
+
 static void on_subscription(void *context, const struct store_subscription *row)
 {
     struct restoring *r = context;
@@ -130,7 +141,8 @@ static void on_subscription(void *context, const struct store_subscription *row)
     sub->qos = row->qos;
     sub->topic_id_type = row->topic_id_type;
     sub->topic_id = row->topic_id;
-    if (s->upstream == aggregate_upstream(r->gateway->aggregate) && standing == SUBSCRIPTION_GRANTED)
+    bool known = standing == SUBSCRIPTION_GRANTED && !peer_kept(one)->moved;
+    if (known && is_shared(r->gateway, s))
         r->left_out += !aggregate_restore(r->gateway->aggregate, s, row->filter, row->qos);
 }
 
@@ -144,6 +156,14 @@ static void restore_message(struct restoring *r, struct peer *one, struct queued
         r->dropped += out->list[i].kind == ACTION_DROP;
     if (out->count > 0)
         gateway_perform(r->gateway, one, r->now);
+}
+
+/* See above. */
+static void begin_anew(struct gateway *g, struct queued *q)
+{
+    q->phase = QUEUED_WAITING;
+    q->message_id = 0;
+    store_step_message(g->store, STORE_UPLINK, q->row, q->phase, q->message_id);
 }
 
 static void on_message(void *context, enum store_way way, const struct store_message *row)
@@ -167,6 +187,8 @@ static void on_message(void *context, enum store_way way, const struct store_mes
     q->up = way == STORE_UPLINK;
     q->phase = row->phase;
     q->message_id = row->message_id;
+    if (q->up && q->phase != QUEUED_WAITING && peer_kept(one)->moved)
+        begin_anew(r->gateway, q);
     restore_message(r, one, q);
 }
 
@@ -190,9 +212,10 @@ static void on_arrival(void *context, const struct store_arrival *row)
     struct upstream *u = aggregate_upstream(g->aggregate);
     if (row->link.len > 0) {
         struct peer *one = find_restoring(r, row->link);
-        if (!find(r, row->link))
+        bool shared = one && is_shared(g, peer_session(one));
+        if (!find(r, row->link) || shared) /* packet ids of a connection that is no more */
             store_drop_arrivals(g->store, row->link);
-        if (!one || (!peer_session(one)->upstream && !gateway_own(g, one)))
+        if (!one || shared || (!peer_session(one)->upstream && !gateway_own(g, one)))
             return;
         u = peer_session(one)->upstream;
     }
@@ -206,14 +229,26 @@ static void on_arrival(void *context, const struct store_arrival *row)
 static bool broker_said_will(const struct gateway *g, struct peer *one)
 {
     const struct session *s = peer_session(one);
-    return *peer_link(one) && s->will && !store_stopped_well(g->store);
+    bool was_own = is_shared(g, s) == peer_kept(one)->moved;
+    return was_own && session_is_connected(s) && s->will && !store_stopped_well(g->store);
+}
+
+/* Filters that are not granted on the client's own connection may be from a time when it shared the other one. */
+static void forget_shared(const struct gateway *g, const struct session *s, msec now)
+{
+    for (size_t i = 0; i < s->subscriptions.count; i++)
+        if (s->subscriptions.list[i].standing != SUBSCRIPTION_GRANTED)
+            aggregate_forget(g->aggregate, s->subscriptions.list[i].filter, now);
 }
 
 static void ask_again(struct gateway *g, struct peer *one, msec now)
 {
+    struct session *s = peer_session(one);
     g->actions.count = 0;
-    session_ask_again(peer_session(one), now, &g->actions);
-    if (g->actions.count > 0)
+    session_ask_again(s, now, &g->actions);
+    if (!is_shared(g, s))
+        forget_shared(g, s, now);
+    if (g->actions.count > 0 || s->changed)
         gateway_perform(g, one, now);
 }
 
@@ -223,7 +258,9 @@ static void go_on(struct gateway *g, struct peer *one, msec now)
     if (peer_kept(one)->restoring) {
         s->will_out = broker_said_will(g, one);
         gateway_kept_already(g, one);
-        peer_kept(one)->restoring = false;
+        if (peer_kept(one)->moved)
+            session_move(s);
+        peer_kept(one)->restoring = peer_kept(one)->moved = false;
     }
     if (!s->upstream && s->uplink.count > 0 && !gateway_own(g, one))
         return;

@@ -29,6 +29,7 @@ struct kept {
     uint64_t drain_ticket; /* DRAIN_LATER: for this batch */
     enum drain drain;
     bool restoring;
+    bool moved; /* restoring: in the earlier run it was on a connection of the other kind */
 };
 
 MUST_CHECK struct peers *peers_new(uint64_t seed);

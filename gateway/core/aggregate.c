@@ -265,6 +265,17 @@ void aggregate_renew(struct aggregate *a, msec now)
         rounds_reconnected(a, false, now);
 }
 
+void aggregate_forget(struct aggregate *a, struct span filter, msec now)
+{
+    bool held = filters_find(a->filters, filter) != NULL;
+    uint16_t packet_id = held ? 0 : upstream_reserve_offline(&a->upstream, NULL);
+    if (packet_id != 0)
+        upstream_forward(&a->upstream,
+                         &(struct mqtt_packet){
+                             .type = MQTT_UNSUBSCRIBE, .packet_id = packet_id, .topic = filter },
+                         now);
+}
+
 void aggregate_free(struct aggregate *a)
 {
     if (!a)

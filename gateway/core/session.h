@@ -160,6 +160,9 @@ void session_restore_message(struct session *s, struct queued *one, msec now, st
 void session_restore_exchange(struct session *s, size_t place, const struct exchange *e);
 /* The session has its upstream: what was on its way goes on. */
 void session_resume(struct session *s, msec now);
+/* In the earlier run it was on a connection of the other kind, and what the broker knows there counts no more: its
+ * subscriptions are to be asked for. Before session_resume. */
+void session_move(struct session *s);
 /* On a shared connection: what the broker is to be asked again, or told again that the client gave it up. After
  * session_resume of all sessions. */
 void session_ask_again(struct session *s, msec now, struct actions *out);

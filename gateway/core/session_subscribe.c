@@ -328,6 +328,13 @@ void unsubscribe_all(struct session *s, struct actions *out)
         unsubscribe_again(s, out);
 }
 
+/* Also on disk, so that another kill changes nothing. */
+void session_move(struct session *s)
+{
+    subscriptions_make_stale(&s->subscriptions, true);
+    s->changed = true;
+}
+
 /* On a connection of its own the session hears when the broker is there, and asks then. */
 void session_ask_again(struct session *s, msec now, struct actions *out)
 {

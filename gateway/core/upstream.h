@@ -128,5 +128,8 @@ MUST_CHECK bool aggregate_restore(struct aggregate *a, struct session *s, struct
                                   uint8_t qos);
 /* But it does not know, when this was restored while it was connected: asks for all that is held. */
 void aggregate_renew(struct aggregate *a, msec now);
+/* Whoever held the filter in an earlier run is not on this connection now: without another holder the broker is to
+ * forget it. After aggregate_restore of all. */
+void aggregate_forget(struct aggregate *a, struct span filter, msec now);
 
 void aggregate_free(struct aggregate *a);

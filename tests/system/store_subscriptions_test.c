@@ -7,6 +7,8 @@
 #include "tests/system/outage.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* On the connection that "m1" depends on. */
 static void broker_is_asked(struct scene *s, const char *what)
@@ -51,10 +53,67 @@ static void what_was_given_up_without_a_broker_stays_so(struct scene *s) /* SN-U
     node_hears_nothing(n);
 }
 
+/* ---- the other mode ---------------------------------------------------------------------------------------------- */
+
+static void replace(char *text, const char *old, const char *new)
+{
+    char *at = strstr(text, old);
+    assert_non_null(at);
+    memmove(at + strlen(new), at + strlen(old), strlen(at + strlen(old)) + 1);
+    memcpy(at, new, strlen(new));
+}
+
+/* Its settings file changes, and the test looks for the other connection from now on. */
+static void the_mode_is_another(struct scene *s)
+{
+    char text[SETTINGS_MAX], path[SCENE_PATH], old[LINE], new[LINE];
+    char *written = scene_reads(s->gateway->settings);
+    const char *mode = outage_of_own_connection(s) ? "aggregate" : "transparent";
+    snprintf(text, sizeof text, "%s", written);
+    free(written);
+    snprintf(old, sizeof old, "mode: %s", s->mode);
+    snprintf(new, sizeof new, "mode: %s", mode);
+    replace(text, old, new);
+    scene_writes(s, "gateway.yaml", text, path);
+    s->mode = mode;
+}
+
+static void a_node_hears_on_when_the_mode_is_another(struct scene *s) /* SN-SES-6 */
+{
+    struct node *n = node_with_two_filters(s);
+    gateway_is_killed(n->gateway);
+    the_mode_is_another(s);
+    gateway_starts_again(n->gateway);
+    struct peer *world = peer_open(s, "world");
+    peer_retains(world, "lamp/1", "on");
+    node_receives_and_acks(n, "on");
+    peer_retains(world, "lamp/2", "off");
+    node_receives_and_acks(n, "off");
+    node_hears_nothing(n);
+    keeper_dies_and_reconnects(n->gateway);
+    peer_publishes(world, "lamp/1", 1, "on again");
+    node_receives_and_acks(n, "on again");
+    node_hears_nothing(n);
+}
+
+static void the_shared_connection_gives_back_what_nobody_has_there(struct scene *s)
+{
+    char line[LINE];
+    struct node *n = node_with_two_filters(s);
+    gateway_is_killed(n->gateway);
+    the_mode_is_another(s);
+    process_mark(&s->broker->process);
+    gateway_starts_again(n->gateway);
+    assert_true(process_says(&s->broker->process, "Received UNSUBSCRIBE from gateway-under-test",
+                             PATIENCE_MS, line, sizeof line));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         SCENE_IN_BOTH(what_was_given_up_without_a_broker_stays_so),
+        SCENE_IN_BOTH(a_node_hears_on_when_the_mode_is_another),
+        SCENE_IN(the_shared_connection_gives_back_what_nobody_has_there, "aggregate"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

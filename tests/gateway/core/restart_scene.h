@@ -1,7 +1,7 @@
 /* restart_scene.h -- what the scenes of a killed gateway that goes on have in common. */
 #pragma once
 
-#include "tests/gateway/core/scene_store.h"
+#include "tests/gateway/core/scene_inside.h"
 
 static inline bool is_shared(void **scene)
 {
@@ -12,6 +12,18 @@ static inline void restarts(void *scene)
 {
     the_gateway_is_killed(scene);
     the_gateway_starts(scene);
+}
+
+/* Killed, and run again with the other broker.mode. */
+static inline void the_mode_is_another(struct scene *s)
+{
+    bool shared = s->shared != NULL;
+    the_gateway_is_killed(s);
+    aggregate_free(s->shared);
+    s->shared = NULL;
+    if (!shared)
+        scene_share(s);
+    the_gateway_starts(s);
 }
 
 /* A kept session with a filter, and no keep-alive. */

@@ -202,6 +202,61 @@ static void no_room_to_ask_again_takes_nothing_away(void **scene) /* SN-SUB-2 */
     assert_int_equal(session_of(s, "m1")->subscriptions.count, 1);
 }
 
+/* ---- the other mode than before ---------------------------------------------------------------------------------- */
+
+/* It may remember a session of that name. */
+static void broker_is_asked_for_it(struct scene *s)
+{
+    broker_returns(s, true);
+    uint16_t id = broker_receives(s, P(SUBSCRIBE, .qos = 1, .topic = TEXT("lamp/1")));
+    broker_sends(s, P(SUBACK, .packet_id = id, .code = 1));
+    round_ends(s);
+}
+
+static void with_the_other_mode_it_goes_on(void **scene)
+{
+    struct scene *s = *scene;
+    given_client(scene, "m1", 1);
+    the_mode_is_another(s);
+    restarts(s); /* before the broker was asked */
+    broker_is_asked_for_it(s);
+    broker_publishes(s, "lamp/1", "on", 1, 70);
+    client_receives(s, "m1", on(1, false, 0));
+}
+
+static void once_it_was_asked_for_it_is_known(void **scene)
+{
+    struct scene *s = *scene;
+    given_client(scene, "m1", 1);
+    the_mode_is_another(s);
+    broker_is_asked_for_it(s);
+    restarts(s);
+    broker_returns(s, true);
+    broker_receives_nothing(s);
+}
+
+static void and_back_it_is_asked_for_again(void **scene)
+{
+    struct scene *s = *scene;
+    given_client(scene, "m1", 1);
+    the_mode_is_another(s);
+    broker_is_asked_for_it(s);
+    the_mode_is_another(s);
+    broker_is_asked_for_it(s);
+}
+
+static void a_filter_of_nobody_is_given_back(void **scene) /* aggregating */
+{
+    struct scene *s = *scene;
+    given_client(scene, "m1", 1);
+    restarts(s);
+    aggregate_forget(s->shared, TEXT("lamp/1"), s->now);
+    aggregate_forget(s->shared, TEXT("lamp/2"), s->now);
+    broker_returns(s, true);
+    broker_receives(s, P(UNSUBSCRIBE, .topic = TEXT("lamp/2")));
+    broker_receives_nothing(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +273,10 @@ int main(void)
         KEPT_TRANSPARENT(a_kill_before_all_are_asked_for_again_loses_none),
         KEPT_BOTH(one_that_is_asked_for_anew_is_not_lost_meanwhile),
         KEPT_BOTH(no_room_to_ask_again_takes_nothing_away),
+        KEPT_BOTH(with_the_other_mode_it_goes_on),
+        KEPT_BOTH(once_it_was_asked_for_it_is_known),
+        KEPT_BOTH(and_back_it_is_asked_for_again),
+        KEPT_AGGREGATE(a_filter_of_nobody_is_given_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,6 +112,50 @@ static void of_a_released_one_only_pubrel_is_left(void **scene) /* MQTT-4.4.0-1 
     waiting_for_the_broker(*scene, "m1", 0);
 }
 
+/* ---- with the other mode than before ----------------------------------------------------------------------------- */
+
+static void leaves_as_a_new_one(struct scene *s)
+{
+    restarts(s); /* it makes no difference when that is */
+    broker_returns(s, true);
+    broker_receives_nothing(s);
+    (void)a_drain_turn(s, "m1");
+    (void)a_drain_turn(s, "m1");
+    broker_ends(s, broker_gets(s, 2, false));
+}
+
+static void on_another_connection_a_sent_one_is_new(void **scene)
+{
+    (void)given_qos_2_sent(scene);
+    the_mode_is_another(*scene);
+    leaves_as_a_new_one(*scene);
+}
+
+static void on_another_connection_a_released_one_is_new_too(void **scene)
+{
+    uint16_t id = given_qos_2_sent(scene);
+    broker_sends(*scene, P(PUBREC, .packet_id = id));
+    broker_receives(*scene, P(PUBREL, .packet_id = id));
+    the_mode_is_another(*scene);
+    leaves_as_a_new_one(*scene);
+}
+
+static void on_another_connection_qos_1_goes_again(void **scene)
+{
+    given_taken_over(scene, 1);
+    broker_returns(*scene, true);
+    (void)a_drain_turn(*scene, "m1");
+    broker_gets(*scene, 1, false);
+    the_mode_is_another(*scene);
+    broker_returns(*scene, true);
+    (void)a_drain_turn(*scene, "m1");
+    uint16_t id = broker_gets(*scene, 1, true);
+    broker_sends(*scene, P(PUBACK, .packet_id = id));
+    waiting_for_the_broker(*scene, "m1", 0);
+}
+
+/* ---- another broker ---------------------------------------------------------------------------------------------- */
+
 static void a_broker_that_has_no_qos_2_now_gets_it_at_qos_1(void **scene) /* SN-PUB-5 */
 {
     struct upstream_lacks lacks = { .qos2 = true };
@@ -296,6 +340,9 @@ int main(void)
         KEPT_BOTH(after_a_clean_connect_there_is_none_of_it),
         KEPT_BOTH(a_broker_that_has_no_qos_2_now_gets_it_at_qos_1),
         KEPT_BOTH(a_sent_one_whose_number_is_taken_gets_another),
+        KEPT_BOTH(on_another_connection_a_sent_one_is_new),
+        KEPT_BOTH(on_another_connection_a_released_one_is_new_too),
+        KEPT_BOTH(on_another_connection_qos_1_goes_again),
         KEPT_BOTH(a_released_one_whose_number_is_taken_is_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,8 +164,14 @@ static void restore_will(struct session *s, const struct stored_session *row)
     assert_true(will_set_message(s->will, text_of(&row->will_message)));
 }
 
+/* The other mode than in the earlier run. */
+static bool has_moved(const struct scene *s, const struct stored_session *row)
+{
+    return row->shared != (s->shared != NULL);
+}
+
 static void restore_subscription(struct scene *s, struct session *session,
-                                 const struct stored_subscription *row)
+                                 const struct stored_subscription *row, bool moved)
 {
     struct subscription *sub = subscriptions_restore(&session->subscriptions, text_of(&row->filter),
                                                      (enum subscription_standing)row->standing);
@@ -173,7 +179,7 @@ static void restore_subscription(struct scene *s, struct session *session,
     sub->qos = row->qos;
     sub->topic_id_type = row->topic_id_type;
     sub->topic_id = row->topic_id;
-    if (s->shared && sub->standing == SUBSCRIPTION_GRANTED)
+    if (s->shared && !moved && sub->standing == SUBSCRIPTION_GRANTED)
         assert_true(aggregate_restore(s->shared, session, sub->filter, row->qos));
 }
 
@@ -195,7 +201,7 @@ static void restore_session(struct scene *s, struct scene_client *c, const struc
                                      text_of(&row->topics[i].name),
                                      (enum topic_standing)row->topics[i].standing));
     for (size_t i = 0; i < row->subscription_count; i++)
-        restore_subscription(s, session, &row->subscriptions[i]);
+        restore_subscription(s, session, &row->subscriptions[i], has_moved(s, row));
     for (size_t i = 0; i < EXCHANGES; i++) {
         struct exchange e = row->exchanges[i];
         e.packet_id = 0;
@@ -220,6 +226,11 @@ static void restore_message(struct scene *s, const struct stored_message *row)
     q->phase = row->phase;
     q->message_id = row->message_id;
     s->actions.count = 0;
+    if (row->up && has_moved(s, &s->store->on_disk.sessions[row->client])) {
+        q->phase = QUEUED_WAITING;
+        q->message_id = 0;
+        actions_keep(&s->actions, q);
+    }
     session_restore_message(&c->session, q, s->now, &s->actions);
     if (s->actions.count > 0)
         scene_perform(s, c);
@@ -239,8 +250,12 @@ static void restore_arrival(struct scene *s, const struct stored_arrival *row)
 /* A gateway that was killed said no DISCONNECT, so the broker has published the wills that it knew. */
 static void go_on(struct scene *s, struct scene_client *c)
 {
-    c->session.will_out = c->dialled && c->session.will;
+    const struct stored_session *row = &s->store->on_disk.sessions[c - s->clients];
+    bool connected = session_is_connected(&c->session);
+    c->session.will_out = !row->shared && connected && c->session.will;
     c->session.changed = c->session.wiped = false;
+    if (has_moved(s, row))
+        session_move(&c->session);
     if (!c->session.upstream && c->session.uplink.count > 0)
         scene_own(s, c);
     session_resume(&c->session, s->now);
