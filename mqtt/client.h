@@ -84,8 +84,8 @@ MUST_CHECK bool mqtt_client_claim(struct mqtt_client *c, uint16_t packet_id, voi
 /* Nobody wants it sent again. The broker may have it all the same. */
 void mqtt_client_cancel(struct mqtt_client *c, uint16_t packet_id);
 
-/* Nobody waits for it any more. A QoS 2 message that the broker may have half of goes on to its end, since its packet id
- * must not name another one before; all else is cancelled. */
+/* Nobody waits for it any more. A QoS 2 message that the broker may have half of goes on to its end, since its
+ * packet id must not name another one before; all else is cancelled. */
 void mqtt_client_disown(struct mqtt_client *c, uint16_t packet_id, msec now);
 
 /* The owner has the request on disk: it is not orphaned, and one at QoS 2 counts as under way from now on. */
