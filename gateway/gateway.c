@@ -345,8 +345,9 @@ void gateway_count(struct gateway *g, struct upstream *u)
     g->metrics.counts[METRIC_retain_cleared] += u->retain_cleared;
     g->metrics.drops[DROP_NO_RECEIVER] += u->no_receiver;
     g->metrics.drops[DROP_OUTSIDE_PREFIX] += u->outside_prefix;
+    g->metrics.drops[DROP_MEMORY] += u->no_memory;
     g->metrics.counts[METRIC_held_too_long] += u->held_too_long;
-    u->retain_cleared = u->no_receiver = u->outside_prefix = u->held_too_long = 0;
+    u->retain_cleared = u->no_receiver = u->outside_prefix = u->no_memory = u->held_too_long = 0;
 }
 
 /* What the broker connection has for sessions, until nothing is left; each may ask for more. */

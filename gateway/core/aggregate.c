@@ -134,8 +134,8 @@ static void aggregate_answer(struct upstream *u, void *owner, const struct mqtt_
         upstream_hit(u, owner, p);
 }
 
-/* Each client once, at the highest QoS that one of its matching filters gives (SN-DLV-12). */
-static void reach(struct aggregate *a, struct holder *h, const struct mqtt_packet *p)
+/* Each client once, at the highest QoS that one of its matching filters gives (SN-DLV-12). False: no memory. */
+static bool reach(struct aggregate *a, struct holder *h, const struct mqtt_packet *p)
 {
     struct seat *seat = h->seat;
     struct hits *hits = &a->upstream.hits;
@@ -145,12 +145,38 @@ static void reach(struct aggregate *a, struct holder *h, const struct mqtt_packe
     if (seat->mark != a->mark) {
         seat->mark = a->mark;
         seat->hit = hits->count;
-        upstream_hit(&a->upstream, seat->session, p);
-        if (hits->count > seat->hit)
-            hits->list[seat->hit].packet.qos = qos;
+        if (!upstream_hit(&a->upstream, seat->session, p))
+            return false;
+        hits->list[seat->hit].packet.qos = qos;
     } else if (seat->hit < hits->count && hits->list[seat->hit].packet.qos < qos) {
         hits->list[seat->hit].packet.qos = qos;
     }
+    return true;
+}
+
+/* All that it is for, or false: no memory. */
+static bool reach_all(struct aggregate *a, const struct mqtt_packet *p)
+{
+    size_t matches;
+    struct filter *const *f = filters_match(a->filters, p->topic, &matches);
+    bool reached = !filters_missed(a->filters);
+    struct holder *h;
+    a->mark++;
+    for (size_t i = 0; i < matches; i++)
+        LIST_FOREACH(h, &f[i]->holders, in_filter)
+            if (h->in_round ||
+                !p->retain) /* RETAIN is set only on what a SUBSCRIBE brings (MQTT-3.3.1-8, -9) */
+                reached = reach(a, h, p) && reached;
+    return reached;
+}
+
+/* Nobody gets it now, so that nobody gets it twice when the broker sends it again: on the next connection, and on this
+ * one there is no room for it until then. */
+static void refuse(struct upstream *u, const struct mqtt_packet *p, size_t first, msec now)
+{
+    u->hits.count = first;
+    u->redial = true;
+    mqtt_client_refuse(&u->mqtt, p->receipt, now);
 }
 
 /* How many of the hits from `first` on will acknowledge. */
@@ -183,17 +209,15 @@ static void release_oldest(struct aggregate *a, msec now)
 static void aggregate_message(struct upstream *u, const struct mqtt_packet *p, msec now)
 {
     struct aggregate *a = aggregate_of(u);
-    size_t matches, first = u->hits.count;
-    struct filter *const *f = filters_match(a->filters, p->topic, &matches);
-    struct holder *h;
-    a->mark++;
-    for (size_t i = 0; i < matches; i++)
-        LIST_FOREACH(h, &f[i]->holders, in_filter)
-            if (h->in_round ||
-                !p->retain) /* RETAIN is set only on what a SUBSCRIBE brings (MQTT-3.3.1-8, -9) */
-                reach(a, h, p);
+    size_t first = u->hits.count;
+    bool reached = reach_all(a, p);
+    if (!reached && p->qos > 0) {
+        refuse(u, p, first, now);
+        return;
+    }
     uint32_t holders = count_holders(&u->hits, first);
-    u->no_receiver += u->hits.count == first && !p->retain;
+    u->no_memory += !reached;
+    u->no_receiver += reached && u->hits.count == first && !p->retain;
     if (p->qos == 0)
         return;
     mqtt_client_complete(&u->mqtt, p->receipt, now); /* its second half ends here, not at a client */

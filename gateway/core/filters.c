@@ -30,6 +30,7 @@ struct filters {
     TAILQ_HEAD(, filter) all;
     struct filter **found;
     size_t found_count, found_room;
+    bool missed; /* the last walk found no memory for all it found */
 };
 
 struct filters *filters_new(uint64_t seed)
@@ -71,31 +72,33 @@ static size_t write_key(const struct filter_node *parent, struct span level, uin
     return sizeof parent + level.len;
 }
 
-static struct filter_node *named_child(const struct filters *f, const struct filter_node *parent,
-                                       struct span level)
+/* False: no memory to look for it. */
+static bool find_child(const struct filters *f, const struct filter_node *parent, struct span level,
+                       struct filter_node **child)
 {
     uint8_t key[256], *long_key = NULL, *at = key;
-    struct filter_node *child = NULL;
+    *child = NULL;
     if (parent->children == 0)
-        return NULL;
+        return true;
     if (sizeof parent + level.len > sizeof key)
         at = long_key = malloc(sizeof parent + level.len);
     if (!at)
-        return NULL;
+        return false;
     size_t len = write_key(parent, level, at);
-    HASH_FIND_BYHASHVALUE(hh, f->table, at, len, hash_seeded(f->seed, at, len), child);
+    HASH_FIND_BYHASHVALUE(hh, f->table, at, len, hash_seeded(f->seed, at, len), *child);
     free(long_key);
-    return child;
+    return true;
 }
 
 static struct filter_node *child_of(const struct filters *f, const struct filter_node *parent,
                                     struct span level)
 {
+    struct filter_node *child;
     if (is_wildcard(level, '+'))
         return parent->plus;
     if (is_wildcard(level, '#'))
         return parent->hash;
-    return named_child(f, parent, level);
+    return find_child(f, parent, level, &child) ? child : NULL;
 }
 
 static struct filter_node *add_child(struct filters *f, struct filter_node *parent, struct span level)
@@ -211,8 +214,10 @@ static void found(struct filters *f, const struct filter_node *node)
     if (f->found_count == f->found_room) {
         size_t room = f->found_room > 0 ? f->found_room * 2 : FOUND_FIRST;
         struct filter **larger = realloc(f->found, room * sizeof(struct filter *));
-        if (!larger)
+        if (!larger) {
+            f->missed = true;
             return;
+        }
         f->found = larger;
         f->found_room = room;
     }
@@ -230,7 +235,9 @@ static void walk(struct filters *f, const struct filter_node *node, struct span 
         found(f, node);
         return;
     }
-    const struct filter_node *child = named_child(f, node, level);
+    struct filter_node *child;
+    if (!find_child(f, node, level, &child))
+        f->missed = true;
     if (child)
         walk(f, child, rest, true);
     if (wildcards && node->plus)
@@ -240,7 +247,13 @@ static void walk(struct filters *f, const struct filter_node *node, struct span 
 struct filter *const *filters_match(struct filters *f, struct span name, size_t *count)
 {
     f->found_count = 0;
+    f->missed = false;
     walk(f, f->root, name, name.len == 0 || name.at[0] != '$'); /* MQTT-4.7.2-1 */
     *count = f->found_count;
     return f->found;
+}
+
+bool filters_missed(const struct filters *f)
+{
+    return f->missed;
 }

@@ -46,5 +46,8 @@ void filters_remove(struct filters *f, struct filter *one);
 /* Every filter that matches the name, in no order; valid until the next call. */
 struct filter *const *filters_match(struct filters *f, struct span name, size_t *count);
 
+/* May there be more, for which there was no memory? */
+bool filters_missed(const struct filters *f);
+
 /* One filter after the other; NULL begins, NULL ends. */
 struct filter *filters_next(const struct filters *f, const struct filter *before);

@@ -31,19 +31,40 @@ static void transparent_request(struct upstream *u, struct session *s, const str
                               now); /* else the broker's own copy appears (SN-WILL-10) */
 }
 
+/* It is for nobody, and that is all. */
+static void dismiss(struct upstream *u, uint32_t receipt, msec now)
+{
+    mqtt_client_complete(&u->mqtt, receipt, now);
+    mqtt_client_hold(&u->mqtt, receipt, 0, now);
+}
+
+/* No memory to hand it over. Else it would hold every acknowledgement behind it back. */
+static void miss(struct upstream *u, const struct mqtt_packet *p, msec now)
+{
+    bool forgotten = u->session->clean;
+    u->no_memory += p->qos == 0 || forgotten;
+    if (p->qos == 0)
+        return;
+    if (forgotten) { /* the broker would not repeat it */
+        dismiss(u, p->receipt, now);
+        return;
+    }
+    mqtt_client_refuse(&u->mqtt, p->receipt, now);
+    u->redial = arrivals_only_refused(&u->mqtt.arrivals);
+}
+
 /* What still comes by a filter that the client gave up is for nobody. */
 static void transparent_message(struct upstream *u, const struct mqtt_packet *p, msec now)
 {
     bool left = u->session && subscriptions_left(&u->session->subscriptions, p->topic);
     if (u->session && !left) {
-        upstream_hit(u, u->session, p);
+        if (!upstream_hit(u, u->session, p))
+            miss(u, p, now);
         return;
     }
     u->no_receiver++;
-    if (!left)
-        return;
-    mqtt_client_complete(&u->mqtt, p->receipt, now);
-    mqtt_client_hold(&u->mqtt, p->receipt, 0, now);
+    if (left)
+        dismiss(u, p->receipt, now);
 }
 
 static void transparent_answer(struct upstream *u, void *owner, const struct mqtt_packet *p, msec now)

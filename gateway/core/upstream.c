@@ -106,8 +106,8 @@ void upstream_leave(struct upstream *u, struct session *s, msec now)
             u->hits.list[i].session = NULL;
 }
 
-/* Without memory the hit is lost; what it was about is repeated by its sender. */
-void upstream_hit(struct upstream *u, struct session *s, const struct mqtt_packet *p)
+/* An answer that is lost is asked for again by the client; a message must be refused, so that the broker repeats it. */
+bool upstream_hit(struct upstream *u, struct session *s, const struct mqtt_packet *p)
 {
     enum { HITS_FIRST = 1 };
     struct hits *h = &u->hits;
@@ -115,11 +115,12 @@ void upstream_hit(struct upstream *u, struct session *s, const struct mqtt_packe
         size_t room = h->room > 0 ? h->room * 2 : HITS_FIRST;
         struct hit *larger = realloc(h->list, room * sizeof *larger);
         if (!larger)
-            return;
+            return false;
         h->list = larger;
         h->room = room;
     }
     h->list[h->count++] = (struct hit){ s, *p };
+    return true;
 }
 
 struct span upstream_prefixed(struct upstream *u, struct span topic)

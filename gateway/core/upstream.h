@@ -61,7 +61,7 @@ struct upstream {
     struct hits hits;
     struct buffer scratch;   /* a topic with its prefix */
     uint64_t retain_cleared; /* messages to the broker, and ... */
-    uint64_t no_receiver, outside_prefix,
+    uint64_t no_receiver, outside_prefix, no_memory,
         held_too_long, /* ... messages from the broker, for the shell to count */
         closed_over;   /* requests given up, because the broker closes the connection over them */
 };
@@ -109,8 +109,8 @@ MUST_CHECK bool upstream_hear(struct upstream *u, struct mqtt_packet *p, msec no
 /* The session is about to be freed: nothing of it stays here. */
 void upstream_leave(struct upstream *u, struct session *s, msec now);
 
-/* For the strategies. */
-void upstream_hit(struct upstream *u, struct session *s, const struct mqtt_packet *p);
+/* For the strategies. False: no memory, the session will not hear it. */
+bool upstream_hit(struct upstream *u, struct session *s, const struct mqtt_packet *p);
 struct span upstream_prefixed(struct upstream *u, struct span topic);
 bool upstream_unprefixed(struct upstream *u, struct span *topic);
 void upstream_forward(struct upstream *u, const struct mqtt_packet *p, msec now);

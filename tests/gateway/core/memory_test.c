@@ -192,6 +192,78 @@ static void a_message_for_a_sleeper_without_memory_is_a_counted_drop(void **scen
     dropped(*scene, DROP_MEMORY);
 }
 
+static void hears_it(struct scene *s, const char *who)
+{
+    uint16_t id = client_receives(s, who, M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("on")));
+    client_sends(s, who, M(PUBACK, .topic_id = 3, .message_id = id));
+}
+
+static void listeners_hear(struct scene *s, bool dup, uint16_t packet_id)
+{
+    broker_sends(s, P(PUBLISH, .qos = 1, .dup = dup, .packet_id = packet_id,
+                      .topic = TEXT("lamp/1"), .payload = TEXT("on")));
+    if (s->shared)
+        hears_it(s, "m2");
+    hears_it(s, "m1");
+    broker_receives(s, P(PUBACK, .packet_id = packet_id));
+}
+
+/* All the lists on the way of a message have their room. */
+static void given_listeners(struct scene *s, bool clean)
+{
+    client_connects(s, "m1", clean);
+    client_subscribes(s, "m1", "lamp/1", 1);
+    if (s->shared) {
+        client_connects(s, "m2", clean);
+        client_sends(s, "m2", M(SUBSCRIBE, .qos = 1, .message_id = 7, .tail = TEXT("lamp/1")));
+        everybody_answers(s);
+    }
+    listeners_hear(s, false, 60);
+}
+
+/* A message comes, and after so many there is no room for one more receiver. */
+static void the_list_of_receivers_is_full_after(struct scene *s, size_t n, uint8_t qos)
+{
+    struct upstream *u = link_of(s);
+    free(u->hits.list);
+    u->hits = (struct hits){ 0 };
+    memory_ends_after(n);
+    broker_publishes(s, "lamp/1", "on", qos, qos > 0 ? 70 : 0);
+    assert_true(memory_is_back());
+}
+
+static void a_message_without_memory_comes_again(void **scene) /* design rule 1 */
+{
+    struct scene *s = *scene;
+    given_listeners(s, false);
+    the_list_of_receivers_is_full_after(s, s->shared ? 1 : 0, 1);
+    nothing_is_sent(s);
+    assert_true(link_of(s)->redial);
+    listeners_hear(s, false, 71); /* it holds nothing back */
+    broker_goes_away(s);
+    broker_returns(s, true);
+    listeners_hear(s, true, 70);
+}
+
+static void on_a_clean_connection_it_is_a_counted_drop(void **scene) /* design rule 2 */
+{
+    struct scene *s = *scene;
+    given_listeners(s, true);
+    the_list_of_receivers_is_full_after(s, 0, 1);
+    broker_receives(s, P(PUBACK, .packet_id = 70));
+    dropped(s, DROP_MEMORY);
+}
+
+static void at_qos_0_it_is_a_counted_drop(void **scene) /* design rule 2 */
+{
+    struct scene *s = *scene;
+    given_listeners(s, false);
+    the_list_of_receivers_is_full_after(s, 0, 0);
+    dropped(s, DROP_MEMORY);
+    if (s->shared) /* the other one found room */
+        client_receives(s, "m1", M(PUBLISH, .topic_id = 3, .tail = TEXT("on")));
+}
+
 /* ---- what is kept ------------------------------------------------------------------------------------------------ */
 
 static void what_finds_no_memory_is_not_accepted(void **scene) /* design rule 1 */
@@ -307,6 +379,9 @@ int main(void)
         IN_BOTH(a_filter_without_memory_is_congestion),
         IN_BOTH(a_will_without_memory_is_congestion),
         IN_BOTH(a_message_for_a_sleeper_without_memory_is_a_counted_drop),
+        IN_BOTH(a_message_without_memory_comes_again),
+        IN_TRANSPARENT(on_a_clean_connection_it_is_a_counted_drop),
+        IN_BOTH(at_qos_0_it_is_a_counted_drop),
         KEPT_BOTH(what_finds_no_memory_is_not_accepted),
         cmocka_unit_test(a_filter_of_an_earlier_run_may_find_no_memory),
         cmocka_unit_test(what_is_made_whole_or_not_at_all),

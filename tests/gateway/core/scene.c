@@ -195,9 +195,10 @@ static void settle(struct scene *s, struct upstream *u, size_t client)
     h->count = h->next = 0;
     scene_drop(s, DROP_NO_RECEIVER, u->no_receiver);
     scene_drop(s, DROP_OUTSIDE_PREFIX, u->outside_prefix);
+    scene_drop(s, DROP_MEMORY, u->no_memory);
     s->held_too_long += u->held_too_long;
     s->retain_cleared += u->retain_cleared;
-    u->retain_cleared = u->no_receiver = u->outside_prefix = u->held_too_long = 0;
+    u->retain_cleared = u->no_receiver = u->outside_prefix = u->no_memory = u->held_too_long = 0;
 }
 
 static void settle_own(struct scene *s, struct scene_client *c)
