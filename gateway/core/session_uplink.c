@@ -208,7 +208,8 @@ static bool number(struct session *s, struct queued *one, struct actions *out)
 {
     if (one->qos == 2 && !upstream_takes_qos2(s->upstream))
         return false;
-    uint16_t id = upstream_reserve(s->upstream, s, (size_t)one->topic_len + one->payload_len);
+    uint16_t id =
+        upstream_reserve_accepted(s->upstream, s, (size_t)one->topic_len + one->payload_len);
     if (id == 0)
         return false;
     mqtt_client_keep(&s->upstream->mqtt, id, one->qos == 2);

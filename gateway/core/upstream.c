@@ -84,13 +84,17 @@ size_t upstream_places(struct upstream *u)
     return upstream_ready(u) ? places(u) : 0;
 }
 
-/* What is above the limit all by itself was accepted under another one: it goes alone, else it would never go. */
 uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets)
 {
-    size_t others = u->mqtt.flights.bytes;
-    if (!upstream_ready(u) || (others > 0 && others + octets > u->flight_limit))
+    if (!upstream_ready(u) || u->mqtt.flights.bytes + octets > u->flight_limit)
         return 0;
     return mqtt_client_reserve(&u->mqtt, s);
+}
+
+uint16_t upstream_reserve_accepted(struct upstream *u, struct session *s, size_t octets)
+{
+    bool alone = u->mqtt.flights.bytes == 0;
+    return upstream_reserve(u, s, alone && octets > u->flight_limit ? u->flight_limit : octets);
 }
 
 uint16_t upstream_reserve_offline(struct upstream *u, struct session *s)

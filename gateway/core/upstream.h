@@ -92,9 +92,12 @@ bool upstream_takes_qos2(const struct upstream *u);
 size_t upstream_places(struct upstream *u);
 
 /* A packet id for a QoS 1 or 2 PUBLISH or a SUBSCRIBE of `octets`; 0 when it cannot be taken now: broker away, its
- * window or our memory for unanswered requests full; what is larger than that goes when nothing else is unanswered. The
- * answer to the client is "congestion". */
+ * window or our memory for unanswered requests full. The answer to the client is "congestion". */
 uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets);
+
+/* As above for what was accepted, maybe by an earlier run with higher limits: what is larger than all of that memory
+ * goes when nothing else is unanswered. */
+uint16_t upstream_reserve_accepted(struct upstream *u, struct session *s, size_t octets);
 
 /* As above for an UNSUBSCRIBE, which is remembered while the broker is away. */
 uint16_t upstream_reserve_offline(struct upstream *u, struct session *s);
