@@ -280,13 +280,7 @@ static bool something_is_heard(const struct play *p)
 
 static bool all_is_quiet(const struct play *p)
 {
-    for (size_t i = 0; i < p->plan.ledger.count; i++)
-        if (p->plan.ledger.lanes[i].accepted < p->plan.ledger.lanes[i].published)
-            return false;
-    for (size_t i = 0; i < NODES; i++)
-        if (!kill_node_is_idle(&p->nodes[i]))
-            return false;
-    return ledger_is_complete(&p->plan.ledger);
+    return world_is_quiet(&p->world);
 }
 
 /* Whoever listened only has something to tell again. */

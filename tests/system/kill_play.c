@@ -222,17 +222,6 @@ static void go_on_for(struct play *p, int ms)
         go_on(p);
 }
 
-static bool all_is_quiet(const struct play *p)
-{
-    for (size_t i = 0; i < p->plan.ledger.count; i++)
-        if (p->plan.ledger.lanes[i].accepted < p->plan.ledger.lanes[i].published)
-            return false;
-    for (size_t i = 0; i < NODES; i++)
-        if (!kill_node_is_idle(&p->nodes[i]))
-            return false;
-    return ledger_is_complete(&p->plan.ledger);
-}
-
 /* ---- the verdict ------------------------------------------------------------------------------------------------- */
 
 static void sum_up(const struct play *p, struct kill_result *r)
@@ -317,7 +306,8 @@ void kill_play(struct scene *s, uint64_t seed, struct kill_toll toll, struct kil
         go_on(p);
     go_on_for(p, GRACE_MS);
     p->plan.closing = true;
-    for (end = deadline_in(DRAIN_MS); !has_fault(p) && !all_is_quiet(p) && deadline_left(end) > 0;)
+    for (end = deadline_in(DRAIN_MS);
+         !has_fault(p) && !world_is_quiet(&p->world) && deadline_left(end) > 0;)
         go_on(p);
     go_on_for(p, REST_MS);
     judge(p, r);

@@ -140,6 +140,18 @@ int world_socket(const struct kill_world *w)
     return mosquitto_socket(w->client);
 }
 
+bool world_is_quiet(const struct kill_world *w)
+{
+    const struct ledger *l = &w->plan->ledger;
+    for (size_t i = 0; i < l->count; i++)
+        if (l->lanes[i].accepted < l->lanes[i].published)
+            return false;
+    for (size_t i = 0; i < w->count; i++)
+        if (!kill_node_is_idle(&w->nodes[i]))
+            return false;
+    return ledger_is_complete(l);
+}
+
 void world_turns(struct kill_world *w, bool broker_is_up, msec now)
 {
     w->now = now;

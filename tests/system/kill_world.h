@@ -36,5 +36,8 @@ void world_close(struct kill_world *w);
 
 int world_socket(const struct kill_world *w); /* -1: it is not connected */
 
+/* Has everything told been accepted and arrived, and does no node wait for anything? */
+bool world_is_quiet(const struct kill_world *w);
+
 /* Reads, writes, and tells a few things. It connects again when `broker_is_up`. */
 void world_turns(struct kill_world *w, bool broker_is_up, msec now);
