@@ -164,6 +164,7 @@ static bool all_goes_well_though(enum disk_call call, unsigned long nth, int cod
     desk_begin(&d);
     disk_fail(call, nth, code, false);
     desk_starts(&d);
+    desk_waits(&d, desk_is_well); /* what is put before the file was ever open is put once more then */
     begin_script(&p, d.store);
     for (unsigned i = 0; i < BATCHES; i++) {
         put_batch(&p, i);
