@@ -117,18 +117,18 @@ static int shift(struct store_file *f, int64_t last, int64_t start)
         char sql[128];
         snprintf(sql, sizeof sql, "UPDATE %s SET since = since + %lld%s", tables[i], by,
                  i == 0 && store_clock_sane(last) ? " WHERE state <> 'asleep'" : "");
-        code = unless_damaged(f, store_file_run_sql(f, sql));
+        code = store_file_run_sql(f, sql);
     }
     return code;
 }
 
-static int start_clock(struct store_file *f, msec now)
+static int start_clock(struct store_file *f, msec now, int64_t wall)
 {
     int64_t last = 0;
     int code = store_file_read_meta(f, "clock", &last);
     if (code != SQLITE_OK || f->known)
         return code;
-    return shift(f, last, store_clock_start(&f->clock, now, f->setup->wall(), last));
+    return shift(f, last, store_clock_start(&f->clock, now, wall, last));
 }
 
 /* What was there before this run. */
@@ -142,12 +142,11 @@ static int look_back(struct store_file *f)
         code = store_file_read_meta(f, "rows", &top);
     f->had_before = sessions > 0;
     f->stopped_well = stopped == 1;
-    f->row_top = top > 0 && (uint64_t)top < STORE_PROVISIONAL / 2 ? (uint64_t)top : 0;
-    f->row_first = f->row_top + 1;
+    f->row_top = top > 0 && (uint64_t)top <= STORE_ROW_MAX ? (uint64_t)top : 0;
     return code;
 }
 
-static int begin_run(struct store_file *f, int64_t version, int64_t *run)
+static int begin_run(struct store_file *f, int64_t version, int64_t wall, int64_t *run)
 {
     const msec now = clock_now();
     int code = store_file_run_sql(f, "BEGIN IMMEDIATE");
@@ -158,12 +157,23 @@ static int begin_run(struct store_file *f, int64_t version, int64_t *run)
     if (code == SQLITE_OK && !f->known)
         code = look_back(f);
     if (code == SQLITE_OK)
-        code = start_clock(f, now);
+        code = start_clock(f, now, wall);
     if (code == SQLITE_OK)
         code = store_file_save_meta(f, "stopped", 0);
     if (code == SQLITE_OK)
         code = store_file_save_clock(f, now, f->row_top);
     return code;
+}
+
+/* A transaction that meets damage can do nothing any more. Only the correction of ages reads so much: it is left out
+ * then, and the clock goes on where it stood. */
+static int begin_in_any_case(struct store_file *f, int64_t version, int64_t *run)
+{
+    const int code = begin_run(f, version, f->setup->wall(), run);
+    if ((code & 0xff) != SQLITE_CORRUPT || f->known)
+        return code;
+    (void)store_file_run_sql(f, "ROLLBACK");
+    return begin_run(f, version, 0, run);
 }
 
 static int64_t by_chance(void)
@@ -197,6 +207,23 @@ static int prepare_statements(struct store_file *f)
     return code;
 }
 
+/* What the last run noted is above all numbers of messages, unless somebody has been in the file: none may take the
+ * place of one that waits. */
+static int look_for_rows(struct store_file *f)
+{
+    static const char *const tops[] = { "SELECT max(row) FROM downlink WHERE row < 1 << 61",
+                                        "SELECT max(row) FROM uplink WHERE row < 1 << 61" };
+    int code = SQLITE_OK;
+    for (size_t i = 0; i < sizeof tops / sizeof tops[0] && code == SQLITE_OK; i++) {
+        int64_t top = 0;
+        code = unless_damaged(f, ask(f, tops[i], &top));
+        if (top > (int64_t)f->row_top)
+            f->row_top = (uint64_t)top;
+    }
+    f->row_first = f->row_top + 1;
+    return code;
+}
+
 static int count_pages(void *context, sqlite3 *db, const char *name, int pages)
 {
     struct store_file *f = context;
@@ -215,11 +242,13 @@ bool store_file_prepare(struct store_file *f, struct store_trouble *t)
     if (code == SQLITE_OK)
         code = set_ways(f);
     if (code == SQLITE_OK)
-        code = begin_run(f, version, &run);
+        code = begin_in_any_case(f, version, &run);
     if (code == SQLITE_OK)
         code = claim(f, run);
     if (code == SQLITE_OK)
         code = prepare_statements(f);
+    if (code == SQLITE_OK && !f->known)
+        code = look_for_rows(f);
     if (code == SQLITE_OK) {
         f->known = true;
         sqlite3_wal_hook(f->db, count_pages, f);

@@ -25,6 +25,8 @@ enum {
 /* Numbers of messages that are given before the file is open, so that nobody knows yet which are free. In the file
  * they become what is free there, and the same all through the run. */
 #define STORE_PROVISIONAL (UINT64_C(1) << 62)
+/* The highest one that is believed of a file: above it there must be enough for the run. */
+#define STORE_ROW_MAX (STORE_PROVISIONAL / 2 - 1)
 
 /* What a test changes. */
 struct store_setup {

@@ -120,7 +120,7 @@ static void read_subscription(struct rows *r)
 static void read_message(struct rows *r, enum store_way way)
 {
     struct store_message row = { 0 };
-    row.row = take_number(r, STORE_PROVISIONAL - 1);
+    row.row = take_number(r, STORE_ROW_MAX);
     row.client_id = take_bytes(r, 0, TEXT_MAX);
     row.qos = take_u8(r, 2);
     row.retain = take_bool(r);

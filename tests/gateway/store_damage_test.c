@@ -33,6 +33,11 @@ static void put_everything(struct store *s)
     store_put_arrival(s, &(struct store_arrival){ span_text("everything"), 1 });
 }
 
+static int64_t wall_of_tomorrow(void)
+{
+    return INT64_C(1750000000000) + 86400000;
+}
+
 static bool is_rewritten(const struct desk *d)
 {
     return d->rewrites > 0 && desk_is_safe(d);
@@ -87,9 +92,8 @@ static void spoil(const struct desk *d)
     close(fd);
 }
 
-static void a_file_that_is_damaged_inside_is_read_as_far_as_it_goes(void **state)
+static void is_read_as_far_as_it_goes(struct desk *d, int64_t (*wall)(void))
 {
-    struct desk *d = *state;
     d->everything = put_everything;
     desk_starts(d);
     put_arrival(d, 1);
@@ -100,6 +104,7 @@ static void a_file_that_is_damaged_inside_is_read_as_far_as_it_goes(void **state
     desk_commits(d);
     desk_stops(d, 0);
     spoil(d);
+    d->setup.wall = wall;
     desk_starts(d);
     char *there = desk_reads(d, false);
     assert_non_null(strstr(there, "damaged\n"));
@@ -110,6 +115,18 @@ static void a_file_that_is_damaged_inside_is_read_as_far_as_it_goes(void **state
     assert_true(desk_files(d, "state.db.corrupt-", NULL) >= 1);
     desk_has(d, "arrival everything 1\n");
     assert_int_equal(desk_lines(d, "is damaged ("), 1);
+}
+
+static void a_file_that_is_damaged_inside_is_read_as_far_as_it_goes(void **state)
+{
+    const struct desk *d = *state;
+    is_read_as_far_as_it_goes(*state, d->setup.wall);
+}
+
+/* Then ages are to be corrected in a file that is found to be damaged. */
+static void a_file_that_is_damaged_inside_is_read_after_a_long_stop_too(void **state)
+{
+    is_read_as_far_as_it_goes(*state, wall_of_tomorrow);
 }
 
 /* Beside the new file it would be taken for that one's. */
@@ -179,15 +196,47 @@ static void a_file_that_was_taken_away_is_written_anew(void **state)
     desk_has(d, "arrival everything 1\n");
 }
 
+static void a_message_never_takes_the_place_of_another_whatever_the_file_says(void **state)
+{
+    static const char *const edits[] = {
+        "DELETE FROM meta WHERE key = 'rows'", "UPDATE meta SET value = 1 WHERE key = 'rows'",
+        "UPDATE meta SET value = 4611686018427387903 WHERE key = 'rows'",
+        "UPDATE uplink SET row = 4611686018427387903 WHERE row = (SELECT max(row) FROM uplink)"
+    };
+    struct desk *d = *state;
+    char answer[DESK_PATH];
+    desk_starts(d);
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+        put_message(d, STORE_UPLINK);
+        put_message(d, STORE_DOWNLINK);
+        put_message(d, STORE_UPLINK);
+        desk_commits(d);
+        free(desk_reads_again(d));
+        desk_stops(d, 0);
+        desk_does_sql(d, edits[i]);
+        desk_starts(d);
+    }
+    put_message(d, STORE_DOWNLINK);
+    put_message(d, STORE_UPLINK);
+    desk_commits(d);
+    desk_asks(d, "SELECT count(*) || ' ' || (SELECT count(*) FROM downlink) FROM uplink", answer,
+              sizeof answer);
+    assert_string_equal(answer, "9 5");
+    desk_asks(d, "SELECT max(row) < 100000000 FROM downlink", answer, sizeof answer);
+    assert_string_equal(answer, "1");
+}
+
 int main(void)
 {
 #define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, desk_open_quiet, desk_close)
     const struct CMUnitTest tests[] = {
         WITH_DESK(what_is_no_database_is_set_aside_and_never_overwritten),
         WITH_DESK(a_file_that_is_damaged_inside_is_read_as_far_as_it_goes),
+        WITH_DESK(a_file_that_is_damaged_inside_is_read_after_a_long_stop_too),
         WITH_DESK(damage_in_the_middle_of_a_run_begins_a_new_file_with_everything),
         WITH_DESK(a_disk_that_damages_every_file_is_trouble_at_last),
         WITH_DESK(a_file_that_was_taken_away_is_written_anew),
+        WITH_DESK(a_message_never_takes_the_place_of_another_whatever_the_file_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
