@@ -216,6 +216,7 @@ static bool hand_over(struct store *s)
         const struct buffer empty = s->batch;
         s->batch = s->open;
         s->open = empty;
+        s->handed_len = s->batch.len;
         s->batch_ticket = s->handed = s->ticket++;
         s->has_batch = true;
         pthread_cond_signal(&s->call);

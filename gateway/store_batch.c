@@ -4,7 +4,7 @@
  * two buffers. A change is the number of its statement and the values for it, each with its kind; the writer binds
  * them one after the other and need not know what they mean.
  *
- * While the disk is ill the batch grows up to a limit. Beyond that it is emptied and nothing is kept any more:
+ * While the disk is ill or slow the batch grows up to a limit. Beyond that it is emptied and nothing is kept any more:
  * everything is in the gateway's memory too, and is asked for as a whole when the disk is well again. */
 #include "gateway/store_inside.h"
 
@@ -103,10 +103,14 @@ static size_t size_of(const struct store_value *v, size_t count)
     return size;
 }
 
-/* Nothing is under way and the disk is well: what is put now is gone at the end of the turn. */
-static bool limited(const struct store *s)
+/* When nothing is under way and the disk is well, what is put now is gone at the end of the turn. While a long batch is
+ * being written as much may wait: else everything, written anew, would be followed by everything, for ever. */
+static size_t most(const struct store *s)
 {
-    return !s->rewriting && (s->state != STORE_WELL || s->handed > s->safe);
+    if (s->rewriting || (s->state == STORE_WELL && s->handed == s->safe))
+        return SIZE_MAX;
+    return s->handed > s->safe && s->handed_len > STORE_BATCH_LIMIT ? s->handed_len
+                                                                    : STORE_BATCH_LIMIT;
 }
 
 static void put(struct store *s, enum store_op op, const struct store_value *v, size_t count)
@@ -115,8 +119,7 @@ static void put(struct store *s, enum store_op op, const struct store_value *v, 
     assert(count <= STORE_VALUES);
     if (s->forgetting)
         return;
-    uint8_t *at =
-        limited(s) && s->open.len + size > STORE_BATCH_LIMIT ? NULL : buffer_reserve(&s->open, size);
+    uint8_t *at = s->open.len + size > most(s) ? NULL : buffer_reserve(&s->open, size);
     if (!at) {
         store_forget(s);
         return;

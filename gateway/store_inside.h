@@ -15,7 +15,7 @@ enum {
     STORE_VERSION = 2, /* of the schema: user_version of the file */
     STORE_PATH = 1024,
     STORE_BATCH_KEPT = 64 * 1024,        /* room that a batch keeps between turns */
-    STORE_BATCH_LIMIT = 4 * 1024 * 1024, /* what may wait while nothing can be written */
+    STORE_BATCH_LIMIT = 4 * 1024 * 1024, /* what may wait, at least, while nothing can be written */
     STORE_CLOCK_EVERY_MS = 10000,        /* how often the clock is written, at most */
     STORE_CHECKPOINT_PAGES = 8192, /* of the write-ahead log, before it is moved into the file */
     STORE_ASIDE_MAX =
@@ -208,6 +208,7 @@ struct store {
     enum store_state state;
     struct buffer open;
     uint64_t ticket, handed, safe; /* of the open batch; of the last one handed over; on disk */
+    size_t handed_len;             /* octets of that batch */
     uint64_t next_row;
     bool asked;      /* for a commit, while a batch was under way */
     bool forgetting; /* too much waited: nothing is kept until all can be written again */

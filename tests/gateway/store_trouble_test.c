@@ -158,6 +158,25 @@ static void a_disk_that_is_too_slow_is_not_well(void **state)
     desk_has(d, "arrival everything 1\n");
 }
 
+/* Else all there is, written anew, would be too much to wait behind, and be written anew for ever. */
+static void as_much_may_wait_as_is_being_written(void **state)
+{
+    struct desk *d = *state;
+    d->everything = put_everything;
+    desk_starts(d);
+    for (unsigned i = 0; i < 2 * STORE_BATCH_LIMIT / BIG; i++)
+        put_message(d, BIG);
+    disk_delay_syncs(50);
+    store_commit(d->store);
+    for (unsigned i = 0; i < 2 * STORE_BATCH_LIMIT / BIG; i++)
+        put_message(d, BIG);
+    assert_true(store_well(d->store));
+    put_message(d, BIG);
+    assert_false(store_well(d->store));
+    desk_waits(d, is_rewritten);
+    assert_int_equal(d->rewrites, 1);
+}
+
 /* ---- the start ---- */
 
 static void a_file_that_cannot_be_opened_at_start_is_read_when_it_can(void **state)
@@ -334,6 +353,7 @@ int main(void)
         WITH_DESK(a_log_that_cannot_be_moved_is_trouble_too),
         WITH_DESK(too_much_while_the_disk_is_ill_is_asked_for_again_as_a_whole),
         WITH_DESK(a_disk_that_is_too_slow_is_not_well),
+        WITH_DESK(as_much_may_wait_as_is_being_written),
         WITH_DESK(a_file_that_cannot_be_opened_at_start_is_read_when_it_can),
         WITH_DESK(a_missing_folder_is_made_but_not_a_whole_path),
         WITH_DESK(a_file_that_may_not_be_written_says_so),
