@@ -225,12 +225,16 @@ static void on_arrival(void *context, const struct store_arrival *row)
 
 /* ---- and on it goes ---------------------------------------------------------------------------------------------- */
 
-/* A gateway that was killed said no DISCONNECT, so the broker has published the wills that it knew. */
+/* A gateway that was killed said no DISCONNECT, so the broker has published the wills that it knew; unless it died in
+ * that moment too, and then it will never say them. Nobody knows which, but after a power cut the broker of a small box
+ * was cut as well. So from then on the wills count as not said: one that was is said twice, should its node not come
+ * back, and that is better than a dead node whose will never appears. */
 static bool broker_said_will(const struct gateway *g, struct peer *one)
 {
     const struct session *s = peer_session(one);
     bool was_own = is_shared(g, s) == peer_kept(one)->moved;
-    return was_own && session_is_connected(s) && s->will && !store_stopped_well(g->store);
+    bool killed = !store_stopped_well(g->store) && !store_rebooted(g->store);
+    return killed && was_own && session_is_connected(s) && s->will;
 }
 
 /* Filters that are not granted on the client's own connection may be from a time when it shared the other one. */

@@ -39,6 +39,11 @@ bool store_stopped_well(const struct store *s)
     return s->stopped_well;
 }
 
+bool store_rebooted(const struct store *s)
+{
+    return s->rebooted;
+}
+
 static void log_trouble(struct store *s, const struct store_trouble *t)
 {
     char line[LINE];
@@ -142,6 +147,7 @@ static void greet(struct store *s)
     const bool met = store_has_news(s);
     s->had_before = s->file.had_before;
     s->stopped_well = s->file.stopped_well;
+    s->rebooted = s->file.rebooted;
     s->state = STORE_WELL;
     if (s->events.opened)
         s->events.opened(s->events.context);
@@ -279,6 +285,7 @@ static void open_at_start(struct store *s)
     s->state = opened ? STORE_WELL : STORE_UNOPENED;
     s->had_before = opened && s->file.had_before;
     s->stopped_well = opened && s->file.stopped_well;
+    s->rebooted = opened && s->file.rebooted;
     s->told_well = opened;
     if (!opened)
         log_trouble(s, &t);

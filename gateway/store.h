@@ -114,6 +114,8 @@ bool store_well(const struct store *s);
 /* Was there a file before, with a session in it? Was the last stop an orderly one? Known once the file is open. */
 bool store_had_before(const struct store *s);
 bool store_stopped_well(const struct store *s);
+/* Was the machine started since? Then a kill was perhaps a power cut. */
+bool store_rebooted(const struct store *s);
 
 /* Every row of the file, sessions first, each kind in the order of its key. The file must be open (store_well, or the
  * event `opened`) and no batch under way; the callbacks may put but not commit. Rows that make no sense are left out,

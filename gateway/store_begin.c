@@ -6,6 +6,7 @@
  *
  * A file that had to be closed is opened again the same way. If somebody has put another one in its place meanwhile,
  * the number of the run tells, and everything has to be written anew. */
+#include "gateway/core/hash.h"
 #include "gateway/store_inside.h"
 
 #include <stdio.h>
@@ -131,17 +132,33 @@ static int start_clock(struct store_file *f, msec now, int64_t wall)
     return shift(f, last, store_clock_start(&f->clock, now, wall, last));
 }
 
+/* The kernel names each start of the machine; 0: it does not. */
+static int64_t this_boot(void)
+{
+    char name[64] = "";
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+    if (!f)
+        return 0;
+    if (!fgets(name, sizeof name, f))
+        name[0] = '\0';
+    fclose(f);
+    return name[0] != '\0' ? (int64_t)(hash_seeded(0, (const uint8_t *)name, strlen(name)) | 1) : 0;
+}
+
 /* What was there before this run. */
 static int look_back(struct store_file *f)
 {
-    int64_t sessions = 0, stopped = 0, top = 0;
+    int64_t sessions = 0, stopped = 0, boot = 0, top = 0;
     int code = ask(f, "SELECT count(*) FROM (SELECT 1 FROM session LIMIT 1)", &sessions);
     if (code == SQLITE_OK)
         code = store_file_read_meta(f, "stopped", &stopped);
     if (code == SQLITE_OK)
+        code = store_file_read_meta(f, "boot", &boot);
+    if (code == SQLITE_OK)
         code = store_file_read_meta(f, "rows", &top);
     f->had_before = sessions > 0;
     f->stopped_well = stopped == 1;
+    f->rebooted = boot != 0 && boot != this_boot();
     f->row_top = top > 0 && (uint64_t)top <= STORE_ROW_MAX ? (uint64_t)top : 0;
     return code;
 }
@@ -160,6 +177,8 @@ static int begin_run(struct store_file *f, int64_t version, int64_t wall, int64_
         code = start_clock(f, now, wall);
     if (code == SQLITE_OK)
         code = store_file_save_meta(f, "stopped", 0);
+    if (code == SQLITE_OK)
+        code = store_file_save_meta(f, "boot", this_boot());
     if (code == SQLITE_OK)
         code = store_file_save_clock(f, now, f->row_top);
     return code;

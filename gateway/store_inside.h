@@ -143,7 +143,7 @@ struct store_file {
     int64_t run;  /* names this run in the file, so that it is known again */
     bool damaged; /* it must be set aside before it is opened again */
     bool anew;    /* it is another file than the one of this run, and the loop does not know yet */
-    bool had_before, stopped_well;
+    bool had_before, stopped_well, rebooted;
     int wal_pages;
     uint64_t row_first;         /* free when it was first opened */
     uint64_t row_top, row_kept; /* the highest one given; none above `row_kept` in this run so far */
@@ -214,7 +214,7 @@ struct store {
     bool forgetting; /* too much waited: nothing is kept until all can be written again */
     bool rewriting;  /* just now; no limit then */
     bool told_well;  /* what `health` said last */
-    bool had_before, stopped_well;
+    bool had_before, stopped_well, rebooted;
     enum store_fault fault; /* logged, and not over yet */
     msec fault_at;
 

@@ -11,6 +11,7 @@ static const char version_1[] =
     "  key TEXT PRIMARY KEY, -- 'clock': the time, in ms since 1970 as all times here, when it was last written\n"
     "                        -- 'run': a number by chance, for each run of the gateway\n"
     "                        -- 'stopped': 1 the last stop was an orderly one, 0 it runs or was killed\n"
+    "                        -- 'boot': a number for the start of the machine in which it runs or ran\n"
     "                        -- 'rows': higher numbers than this were never given to a message\n"
     "  value INTEGER\n"
     ") WITHOUT ROWID;\n"

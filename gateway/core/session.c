@@ -303,6 +303,7 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
         return;
     }
     s->heard_at = now;
+    bool will_out = s->will_out;
     s->will_out = false;
     if (s->state == SESSION_ACTIVE)
         s->prompts = 0;
@@ -310,6 +311,8 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
         s->connack_at = MSEC_NEVER;
     (void)delivery_drop_unfit(s, out);
     run(s, m, now, out);
+    if (will_out)
+        will_counts_again(s, out);
     deliver_resume(s, now, out); /* it was silent, now it is there (SN-RTX-4) */
     deliver_next(s, now, out);
     session_set_deadline(s);

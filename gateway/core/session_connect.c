@@ -230,21 +230,31 @@ void connect_answered(struct session *s, const struct mqtt_packet *p, msec now, 
 
 /* ---- will updates ------------------------------------------------------------------------------------------------ */
 
-/* MQTT has no way to change a will but another CONNECT. Where the settings want the broker's copy to be the newest, it
- * gets one; a connection still to be made has the new will anyway (SN-WILL-10). */
-static void renew_upstream(struct session *s, struct actions *out)
+/* MQTT has no way to change a will but another CONNECT. A connection still to be made has the new will anyway. */
+static void renew_upstream(const struct session *s, struct actions *out)
 {
     struct mqtt_packet p = { .type = MQTT_CONNECT };
-    if (!s->access->will_reconnect || !s->upstream || s->upstream->mqtt.state == MQTT_CLIENT_OFFLINE)
+    if (!s->upstream || s->upstream->mqtt.state == MQTT_CLIENT_OFFLINE)
         return;
     session_connect_packet(s, &p.connect);
     actions_upstream(out, &p);
 }
 
+/* After a kill the client's connection was made without its will, since the broker had just published it. The client
+ * lives after all, so the next kill must find it there again. */
+void will_counts_again(const struct session *s, struct actions *out)
+{
+    bool own = s->upstream && s->upstream->session == s;
+    bool goes_on = session_is_connected(s) || s->connect.from_sleep;
+    if (own && goes_on && s->will)
+        renew_upstream(s, out);
+}
+
 static void will_changed(struct session *s, struct actions *out)
 {
     s->changed = true;
-    renew_upstream(s, out);
+    if (s->access->will_reconnect) /* the settings want the broker's copy to be the newest (SN-WILL-10) */
+        renew_upstream(s, out);
 }
 
 void will_topic_update(struct session *s, const struct mqttsn_message *m, msec now,

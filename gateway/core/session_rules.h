@@ -47,6 +47,7 @@ handler connect_begin, will_topic_take, will_message_take, will_topic_update, wi
 void connect_answered(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out);
 void connect_accept(struct session *s, msec now, struct actions *out);
 void connect_retry(struct session *s, msec now, struct actions *out);
+void will_counts_again(const struct session *s, struct actions *out);
 
 /* May it be promised that a message is kept? */
 bool session_keeps(const struct session *s);

@@ -1,4 +1,5 @@
-/* store_clock_test.c -- ages survive a restart, whatever the wall clock does meanwhile. */
+/* store_clock_test.c -- ages survive a restart, whatever the wall clock does meanwhile; and whether the machine was
+ * started meanwhile is known. */
 #include "gateway/core/session.h"
 #include "tests/gateway/desk.h"
 
@@ -202,6 +203,25 @@ static void what_is_read_is_as_old_as_it_was(void **state)
     free(there);
 }
 
+/* ---- the start of the machine ---- */
+
+static void a_new_start_of_the_machine_is_known(void **state)
+{
+    struct desk *d = *state;
+    desk_starts(d);
+    assert_false(store_rebooted(d->store)); /* a new file knows of no other */
+    desk_stops(d, 0);
+    desk_starts(d);
+    assert_false(store_rebooted(d->store));
+    desk_stops(d, 0);
+    desk_does_sql(d, "UPDATE meta SET value = value + 2 WHERE key = 'boot'");
+    desk_starts(d);
+    assert_true(store_rebooted(d->store));
+    desk_stops(d, 0);
+    desk_starts(d);
+    assert_false(store_rebooted(d->store));
+}
+
 int main(void)
 {
 #define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, open_desk, desk_close)
@@ -215,6 +235,7 @@ int main(void)
         WITH_DESK(a_clock_that_is_set_back_makes_nothing_younger),
         WITH_DESK(a_clock_that_jumps_while_it_runs_changes_nothing),
         WITH_DESK(what_is_read_is_as_old_as_it_was),
+        WITH_DESK(a_new_start_of_the_machine_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -263,95 +263,6 @@ static void holders_of_a_shared_filter_are_counted_on(void **scene) /* SN-GW-6 *
     broker_receives_nothing(s);
 }
 
-/* ---- wills ------------------------------------------------------------------------------------------------------- */
-
-static void given_a_will(void **scene)
-{
-    client_connects(*scene, "m1", false);
-    client_sends(*scene, "m1", M(WILLTOPICUPD, .qos = 1, .tail = TEXT("w")));
-    client_receives(*scene, "m1", M(WILLTOPICRESP));
-    client_sends(*scene, "m1", M(WILLMSGUPD, .tail = TEXT("gone")));
-    client_receives(*scene, "m1", M(WILLMSGRESP));
-}
-
-static bool will_is_told_to_the_broker(void *scene)
-{
-    struct mqtt_connect c = { 0 };
-    session_connect_packet(session_of(scene, "m1"), &c);
-    return c.has_will;
-}
-
-static void who_dies_with_the_gateway_has_its_will_once(void **scene) /* SN-WILL-12, aggregating */
-{
-    struct scene *s = *scene;
-    given_a_will(scene);
-    restarts(s);
-    broker_returns(s, true);
-    time_passes(s, 90 * SECOND);
-    client_receives(s, "m1", M(DISCONNECT, .brief = true));
-    (void)a_drain_turn(s, "m1");
-    uint16_t id =
-        broker_receives(s, P(PUBLISH, .qos = 1, .topic = TEXT("w"), .payload = TEXT("gone")));
-    broker_sends(s, P(PUBACK, .packet_id = id));
-    restarts(s);
-    time_passes(s, 1000 * SECOND);
-    waiting_for_the_broker(s, "m1", 0);
-}
-
-static void a_will_that_was_due_at_the_kill_appears(void **scene) /* SN-WILL-12, aggregating */
-{
-    struct scene *s = *scene;
-    given_a_will(scene);
-    time_passes(s, 90 * SECOND);
-    client_receives(s, "m1", M(DISCONNECT, .brief = true));
-    restarts(s);
-    session_is(s, "m1", SESSION_LOST);
-    broker_returns(s, true);
-    (void)a_drain_turn(s, "m1");
-    broker_receives(s,
-                    P(PUBLISH, .qos = 1, .dup = true, .topic = TEXT("w"), .payload = TEXT("gone")));
-}
-
-/* A kill closed its connection without DISCONNECT: the broker has said it already. */
-static void what_the_broker_said_is_not_said_again(void **scene) /* SN-WILL-10, transparent */
-{
-    struct scene *s = *scene;
-    given_a_will(scene);
-    restarts(s);
-    assert_false(will_is_told_to_the_broker(s));
-    broker_returns(s, true);
-    time_passes(s, 90 * SECOND);
-    client_receives(s, "m1", M(DISCONNECT, .brief = true));
-    broker_receives(s, P(DISCONNECT));
-}
-
-static void once_it_is_heard_its_will_counts_again(void **scene) /* SN-WILL-10, transparent */
-{
-    struct scene *s = *scene;
-    given_a_will(scene);
-    restarts(s);
-    broker_returns(s, true);
-    client_sends(s, "m1", M(PINGREQ));
-    client_receives(s, "m1", M(PINGRESP));
-    assert_true(will_is_told_to_the_broker(s));
-    time_passes(s, 90 * SECOND);
-    client_receives(s, "m1", M(DISCONNECT, .brief = true));
-    uint16_t id =
-        broker_receives(s, P(PUBLISH, .qos = 1, .topic = TEXT("w"), .payload = TEXT("gone")));
-    broker_sends(s, P(PUBACK, .packet_id = id));
-    broker_receives(s, P(DISCONNECT));
-}
-
-static void a_will_that_was_taken_back_stays_so(void **scene) /* SN-WILL-8 */
-{
-    struct scene *s = *scene;
-    given_a_will(scene);
-    client_sends(s, "m1", M(WILLTOPICUPD, .brief = true));
-    client_receives(s, "m1", M(WILLTOPICRESP));
-    restarts(s);
-    assert_null(session_of(s, "m1")->will);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -372,11 +283,6 @@ int main(void)
         KEPT_BOTH(filters_are_there_without_a_subscribe),
         KEPT_BOTH(a_broker_that_forgot_them_is_asked_again),
         KEPT_AGGREGATE(holders_of_a_shared_filter_are_counted_on),
-        KEPT_AGGREGATE(who_dies_with_the_gateway_has_its_will_once),
-        KEPT_AGGREGATE(a_will_that_was_due_at_the_kill_appears),
-        KEPT_TRANSPARENT(what_the_broker_said_is_not_said_again),
-        KEPT_TRANSPARENT(once_it_is_heard_its_will_counts_again),
-        KEPT_BOTH(a_will_that_was_taken_back_stays_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
