@@ -157,10 +157,12 @@ static bool is_ours(const struct exchange *e)
            (e->phase == EXCHANGE_PUBREL || e->phase == EXCHANGE_ANSWERED);
 }
 
-static void keep_exchange(struct gateway *g, struct session *s, size_t place)
+/* PUBCOMP waits too: after a kill the client would not say PUBREL again, and the place would be taken for long. */
+static bool keep_exchange(struct gateway *g, struct session *s, size_t place)
 {
     const struct exchange *e = &s->inflight.list[place];
     uint8_t bit = (uint8_t)(1U << place);
+    bool news = is_ours(e) || (s->inflight.kept & bit) != 0;
     if (is_ours(e)) {
         store_put_exchange(g->store, &(struct store_exchange){ .client_id = s->client_id,
                                                                .place = (uint8_t)place,
@@ -174,15 +176,18 @@ static void keep_exchange(struct gateway *g, struct session *s, size_t place)
         store_drop_exchange(g->store, s->client_id, (uint8_t)place);
         s->inflight.kept = (uint8_t)(s->inflight.kept & ~bit);
     }
+    return news;
 }
 
-static void keep_exchanges(struct gateway *g, struct session *s, bool all)
+static bool keep_exchanges(struct gateway *g, struct session *s, bool all)
 {
     unsigned changed = all ? UINT8_MAX : s->inflight.changed;
+    bool news = false;
     s->inflight.changed = 0;
     for (size_t i = 0; changed >> i > 0; i++)
         if (changed >> i & 1U)
-            keep_exchange(g, s, i);
+            news = keep_exchange(g, s, i) || news;
+    return news;
 }
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
@@ -271,8 +276,7 @@ uint64_t gateway_keep(struct gateway *g, struct peer *one)
     bool news = keep_session(g, one);
     news = keep_topics(g, s, false) || news;
     news = keep_subscriptions(g, s, false) || news;
-    if (s->inflight.changed != 0)
-        keep_exchanges(g, s, false);
+    news = keep_exchanges(g, s, false) || news;
     if (messages)
         keep_arrivals(g, s);
     forget_spent(g, s);
@@ -316,7 +320,7 @@ void gateway_keep_all(struct gateway *g)
         store_put_session(g->store, &row);
         (void)keep_topics(g, s, true);
         (void)keep_subscriptions(g, s, true);
-        keep_exchanges(g, s, true);
+        (void)keep_exchanges(g, s, true);
         if (s->delivery.message) /* the oldest: the order of rows is that of messages */
             keep_again(g, s, s->delivery.message);
         STAILQ_FOREACH(q, &s->queue.list, next)

@@ -338,6 +338,8 @@ void crash_play(struct scene *s, unsigned long at, bool outage, struct crash_res
     go_on_until(p, all_is_quiet, "all has arrived");
     go_on_for(p, REST_MS);
     stop_gateway(p);
+    if (!has_fault(p) && keeper_leftovers(s) > 0)
+        ledger_blames(&p->plan.ledger, "all has arrived, but something is left on the disk");
     if (at == 0)
         r->points = points_passed(p);
     judge(p, r);

@@ -293,6 +293,10 @@ static void judge(struct play *p, struct kill_result *r)
             ledger_blames(l, "%s is stuck", p->nodes[i].id);
     if (!director_is_through(&p->director))
         ledger_blames(l, "the kills took too long");
+    if (!has_fault(p) && gateway_stops(p->scene->gateway) != 0)
+        ledger_blames(l, "the gateway did not stop well");
+    if (!has_fault(p) && keeper_leftovers(p->scene) > 0)
+        ledger_blames(l, "all has arrived, but something is left on the disk");
     sum_up(p, r);
     if (has_fault(p))
         print_traces(p);

@@ -222,8 +222,9 @@ static bool keep_subscriptions(struct session *s, struct stored_session *row)
     return news;
 }
 
-static void keep_exchanges(struct session *s, struct stored_session *row)
+static bool keep_exchanges(struct session *s, struct stored_session *row)
 {
+    bool news = false;
     for (size_t i = 0; i < EXCHANGES; i++) {
         const struct exchange *e = &s->inflight.list[i];
         uint8_t bit = (uint8_t)(1U << i);
@@ -231,11 +232,13 @@ static void keep_exchanges(struct session *s, struct stored_session *row)
                     (e->phase == EXCHANGE_PUBREL || e->phase == EXCHANGE_ANSWERED);
         if (!(s->inflight.changed & bit))
             continue;
+        news = news || ours || (s->inflight.kept & bit) != 0;
         row->places = (uint8_t)(ours ? row->places | bit : row->places & ~bit);
         s->inflight.kept = (uint8_t)(ours ? s->inflight.kept | bit : s->inflight.kept & ~bit);
         row->exchanges[i] = *e;
     }
     s->inflight.changed = 0;
+    return news;
 }
 
 static void keep_arrivals(struct scene *s, const struct scene_client *c, size_t client)
@@ -277,7 +280,7 @@ uint64_t scene_keep(struct scene *s, struct scene_client *c)
     bool news = keep_session(&c->session, row);
     news = keep_topics(&c->session, row) || news;
     news = keep_subscriptions(&c->session, row) || news;
-    keep_exchanges(&c->session, row);
+    news = keep_exchanges(&c->session, row) || news;
     if (messages)
         keep_arrivals(s, c, client);
     forget_spent(s, &c->session);
