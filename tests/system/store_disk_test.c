@@ -5,6 +5,7 @@
 #include "tests/system/keeper.h"
 #include "tests/system/outage.h"
 
+#include <sqlite3.h>
 #include <sys/resource.h>
 
 static void files_may_grow_to(const struct gateway *g, rlim_t octets)
@@ -23,6 +24,17 @@ static void disk_is_full(const struct gateway *g)
 static void disk_has_room(const struct gateway *g)
 {
     files_may_grow_to(g, RLIM_INFINITY);
+}
+
+/* Nothing can be written until this is closed. */
+static sqlite3 *locked(const struct scene *s)
+{
+    char path[SCENE_PATH];
+    sqlite3 *db = NULL;
+    keeper_state(s, path);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return db;
 }
 
 static uint16_t sends_publish(struct node *n, uint16_t topic_id, uint8_t qos, const char *text)
@@ -108,6 +120,22 @@ static void a_full_disk_owes_qos_2_and_gives_it_once(struct scene *s)
     peer_hears_nothing(world);
 }
 
+/* Else a kill brings the handshake back, and the node's next message, if it is just like this one, passes for it. */
+static void pubcomp_waits_for_the_disk(struct scene *s)
+{
+    struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
+    node_connects_kept(n, "m1");
+    uint16_t topic_id = node_registers(n, "a/1");
+    outage_begins(s);
+    uint16_t id = sends_publish(n, topic_id, 2, "1");
+    node_expects(n, MQTTSN_PUBREC);
+    sqlite3 *db = locked(s);
+    node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PUBREL, .message_id = id });
+    node_hears_nothing(n);
+    sqlite3_close(db);
+    assert_int_equal(node_expects(n, MQTTSN_PUBCOMP).message_id, id);
+}
+
 static void others_notice_nothing_of_a_full_disk(struct scene *s)
 {
     struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
@@ -130,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE_IN_BOTH(a_full_disk_owes_its_promise_and_serves_on),
         SCENE_IN_BOTH(a_full_disk_owes_qos_2_and_gives_it_once),
+        SCENE_IN_BOTH(pubcomp_waits_for_the_disk),
         SCENE_IN_BOTH(others_notice_nothing_of_a_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
