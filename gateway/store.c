@@ -20,7 +20,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { LINE = STORE_PATH + 512, RETRY_FIRST_MS = 1000, RETRY_MOST_MS = 30000 };
+enum {
+    LINE = STORE_PATH + 512,
+    RETRY_FIRST_MS = 1000,
+    RETRY_MOST_MS = 30000,
+    CLOCK_EVERY_MS = 3600000
+};
 
 /* ---- health ---- */
 
@@ -238,6 +243,15 @@ void store_commit(struct store *s)
         event_active(s->bell_event, EV_READ, 0);
 }
 
+/* A batch with nothing in it has the time with it. Without, a kill after days without a change would make everything
+ * younger by those days: the gateway would seem to have stood still. */
+static void tell_time(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd;
+    (void)what;
+    (void)hand_over(context);
+}
+
 bool store_load(struct store *s, const struct store_reader *reader)
 {
     struct store_trouble t;
@@ -296,6 +310,8 @@ static void dispose(struct store *s)
     store_file_clear(&s->file);
     if (s->bell_event)
         event_free(s->bell_event);
+    if (s->clock_event)
+        event_free(s->clock_event);
     if (s->bell >= 0)
         close(s->bell);
     buffer_clear(&s->open);
@@ -304,17 +320,26 @@ static void dispose(struct store *s)
     free(s);
 }
 
+static bool begin_to_listen(struct store *s, struct event_base *loop)
+{
+    const msec ms = s->setup->clock_every;
+    const struct timeval every = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
+    s->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    s->bell_event = s->bell < 0 ? NULL : event_new(loop, s->bell, EV_READ | EV_PERSIST, heed, s);
+    s->clock_event = event_new(loop, -1, EV_PERSIST, tell_time, s);
+    return s->bell_event && s->clock_event && event_add(s->bell_event, NULL) == 0 &&
+           (ms == 0 || event_add(s->clock_event, &every) == 0);
+}
+
 struct store *store_new_with(struct event_base *loop, const char *path,
                              const struct store_events *events, const struct store_setup *setup)
 {
     struct store *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    *s = (struct store){ .events = *events, .setup = setup, .ticket = 1, .file.lock = -1 };
+    *s = (struct store){ .events = *events, .setup = setup, .ticket = 1, .file.lock = -1, .bell = -1 };
     s->path = strdup(path);
-    s->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    s->bell_event = s->bell < 0 ? NULL : event_new(loop, s->bell, EV_READ | EV_PERSIST, heed, s);
-    if (!s->path || !s->bell_event || event_add(s->bell_event, NULL) < 0)
+    if (!s->path || !begin_to_listen(s, loop))
         goto fail;
     open_at_start(s);
     if (!store_writer_start(s))
@@ -329,7 +354,8 @@ struct store *store_new(struct event_base *loop, const char *path, const struct 
 {
     static const struct store_setup usual = { .wall = wall_clock,
                                               .retry_first = RETRY_FIRST_MS,
-                                              .retry_most = RETRY_MOST_MS };
+                                              .retry_most = RETRY_MOST_MS,
+                                              .clock_every = CLOCK_EVERY_MS };
     return store_new_with(loop, path, events, &usual);
 }
 

@@ -33,6 +33,7 @@ struct store_setup {
     const char *vfs; /* of SQLite; NULL: its own */
     int64_t (*wall)(void);
     msec retry_first, retry_most; /* the pause after a failure, and what it grows to */
+    msec clock_every; /* at least so often the time is written, changes or not; 0: never */
 };
 
 /* ---- the batch: changes, one after the other, as octets */
@@ -201,7 +202,7 @@ enum store_state {
 
 struct store {
     /* the loop's */
-    struct event *bell_event;
+    struct event *bell_event, *clock_event;
     struct store_events events;
     const struct store_setup *setup;
     char *path;

@@ -222,6 +222,26 @@ static void a_new_start_of_the_machine_is_known(void **state)
     assert_false(store_rebooted(d->store));
 }
 
+static bool has_told_the_time(const struct desk *d)
+{
+    return d->safe > 0;
+}
+
+/* Else a kill after days without a change would make everything younger by those days. */
+static void the_time_is_written_also_when_nothing_changes(void **state)
+{
+    struct desk *d = *state;
+    char before[DESK_PATH], after[DESK_PATH];
+    d->setup.clock_every = 1;
+    desk_starts(d);
+    desk_asks(d, "SELECT value FROM meta WHERE key = 'clock'", before, sizeof before);
+    d->store->file.clock_saved_at -= STORE_CLOCK_EVERY_MS; /* as if that long ago */
+    d->store->file.clock.ahead += STORE_CLOCK_EVERY_MS;
+    desk_waits(d, has_told_the_time);
+    desk_asks(d, "SELECT value FROM meta WHERE key = 'clock'", after, sizeof after);
+    assert_true(strtoll(after, NULL, 10) >= strtoll(before, NULL, 10) + STORE_CLOCK_EVERY_MS);
+}
+
 int main(void)
 {
 #define WITH_DESK(test) cmocka_unit_test_setup_teardown(test, open_desk, desk_close)
@@ -236,6 +256,7 @@ int main(void)
         WITH_DESK(a_clock_that_jumps_while_it_runs_changes_nothing),
         WITH_DESK(what_is_read_is_as_old_as_it_was),
         WITH_DESK(a_new_start_of_the_machine_is_known),
+        WITH_DESK(the_time_is_written_also_when_nothing_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
