@@ -5,8 +5,8 @@
  * a second file beside it is locked for as long as the process lives, also while the first cannot be opened.
  *
  * A damaged file is given another name and never written again: a new one is begun, and what can still be read of the
- * old one is for the operator to find out. Its log goes first: beside a new file it would be taken for that file's.
- * */
+ * old one is for the operator to find out. Its log goes after it: should we die in between, SQLite throws away a log
+ * without a file, but a file without its log is an older state that looks well. */
 #include "gateway/store_inside.h"
 
 #include <errno.h>
@@ -152,7 +152,7 @@ static bool set_aside(struct store_file *f, struct store_trouble *t)
     errno = EIO;
     if (f->asides < STORE_ASIDE_MAX) {
         choose_aside(f, name, sizeof name);
-        if (move(f->path, name, "-wal") && move(f->path, name, "-shm") && move(f->path, name, "")) {
+        if (move(f->path, name, "") && move(f->path, name, "-wal") && move(f->path, name, "-shm")) {
             f->asides++;
             f->damaged = false;
             snprintf(f->aside, sizeof f->aside, "%s", name);

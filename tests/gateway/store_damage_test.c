@@ -159,6 +159,40 @@ static void damage_in_the_middle_of_a_run_begins_a_new_file_with_everything(void
     assert_true(has_log_aside(d));
 }
 
+/* The file beside its new names, of which one is taken: so setting it aside ends in the middle, as a kill would end it. */
+static void setting_aside_ends_in_the_middle(struct desk *d)
+{
+    const time_t now = (time_t)(d->setup.wall() / 1000);
+    struct tm when;
+    char name[2 * DESK_PATH], stamp[32];
+    localtime_r(&now, &when);
+    strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", &when);
+    snprintf(name, sizeof name, "%s.corrupt-%s-shm", d->path, stamp);
+    assert_int_equal(mkdir(name, 0700), 0);
+    disk_fail(DISK_WRITE, 1, SQLITE_CORRUPT, false);
+    store_commit(d->store);
+    desk_waits(d, desk_is_ill);
+    desk_stops(d, 0);
+    rmdir(name);
+}
+
+static void a_file_is_never_without_its_log_when_it_is_set_aside(void **state)
+{
+    struct desk *d = *state;
+    d->setup.retry_first = d->setup.retry_most = 60000;
+    desk_starts(d);
+    put_arrival(d, 1);
+    desk_commits(d);
+    free(desk_reads_again(d)); /* the log is moved into the file */
+    store_drop_arrival(d->store, span_text("m1"), 1);
+    desk_commits(d);
+    put_arrival(d, 2);
+    setting_aside_ends_in_the_middle(d);
+    desk_starts(d);
+    assert_true(store_well(d->store));
+    desk_has(d, ""); /* and not what was dropped */
+}
+
 static void a_disk_that_damages_every_file_is_trouble_at_last(void **state)
 {
     struct desk *d = *state;
@@ -234,6 +268,7 @@ int main(void)
         WITH_DESK(a_file_that_is_damaged_inside_is_read_as_far_as_it_goes),
         WITH_DESK(a_file_that_is_damaged_inside_is_read_after_a_long_stop_too),
         WITH_DESK(damage_in_the_middle_of_a_run_begins_a_new_file_with_everything),
+        WITH_DESK(a_file_is_never_without_its_log_when_it_is_set_aside),
         WITH_DESK(a_disk_that_damages_every_file_is_trouble_at_last),
         WITH_DESK(a_file_that_was_taken_away_is_written_anew),
         WITH_DESK(a_message_never_takes_the_place_of_another_whatever_the_file_says),
