@@ -292,7 +292,7 @@ void aggregate_renew(struct aggregate *a, msec now)
 void aggregate_forget(struct aggregate *a, struct span filter, msec now)
 {
     bool held = filters_find(a->filters, filter) != NULL;
-    uint16_t packet_id = held ? 0 : upstream_reserve_offline(&a->upstream, NULL);
+    uint16_t packet_id = held ? 0 : upstream_reserve_offline(&a->upstream, NULL, filter.len);
     if (packet_id != 0)
         upstream_forward(&a->upstream,
                          &(struct mqtt_packet){

@@ -175,6 +175,11 @@ static void unsuback(uint16_t message_id, struct actions *out)
     actions_send(out, &(struct mqttsn_message){ .type = MQTTSN_UNSUBACK, .message_id = message_id });
 }
 
+static uint16_t reserve(struct session *s, const struct subscription *sub)
+{
+    return upstream_reserve_offline(s->upstream, s, sub->filter.len + SUBSCRIBE_OVERHEAD);
+}
+
 /* Nothing goes upstream now when there is no packet id for it. */
 static void leave(struct session *s, struct subscription *sub, uint16_t packet_id, struct actions *out)
 {
@@ -194,7 +199,7 @@ void unsubscribe_ask(struct session *s, const struct mqttsn_message *m, msec now
     struct subscription *sub = filter.at ? subscriptions_find(&s->subscriptions, filter) : NULL;
     if (sub && sub->standing == SUBSCRIPTION_LEAVING) /* it did so before, and that is promised */
         sub = NULL;
-    uint16_t packet_id = sub && s->upstream ? upstream_reserve_offline(s->upstream, s) : 0;
+    uint16_t packet_id = sub && s->upstream ? reserve(s, sub) : 0;
     struct exchange *e = packet_id != 0 ? inflight_open(&s->inflight, EXCHANGE_UNSUBACK, now) : NULL;
     if (e) {
         e->message_id = m->message_id;
@@ -296,7 +301,7 @@ void subscribe_again(struct session *s, msec now, struct actions *out)
 {
     (void)now;
     struct subscription *sub = subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE);
-    uint16_t packet_id = sub ? upstream_reserve_offline(s->upstream, s) : 0;
+    uint16_t packet_id = sub ? reserve(s, sub) : 0;
     if (packet_id != 0)
         ask(sub, packet_id, out);
 }
@@ -309,7 +314,7 @@ void unsubscribe_again(struct session *s, struct actions *out)
     for (size_t i = 0; i < s->subscriptions.count && left > 0; i++) {
         struct subscription *sub = &s->subscriptions.list[i];
         bool due = sub->standing == SUBSCRIPTION_LEAVING && !is_under_way(s, sub);
-        uint16_t packet_id = due ? upstream_reserve_offline(s->upstream, s) : 0;
+        uint16_t packet_id = due ? reserve(s, sub) : 0;
         if (packet_id == 0)
             continue;
         leave(s, sub, packet_id, out);

@@ -97,9 +97,10 @@ uint16_t upstream_reserve_accepted(struct upstream *u, struct session *s, size_t
     return upstream_reserve(u, s, alone && octets > u->flight_limit ? u->flight_limit : octets);
 }
 
-uint16_t upstream_reserve_offline(struct upstream *u, struct session *s)
+uint16_t upstream_reserve_offline(struct upstream *u, struct session *s, size_t octets)
 {
-    return u->mqtt.flights.bytes < u->flight_limit ? mqtt_client_reserve(&u->mqtt, s) : 0;
+    bool fits = u->mqtt.flights.bytes + octets <= u->flight_limit;
+    return fits ? mqtt_client_reserve(&u->mqtt, s) : 0;
 }
 
 void upstream_leave(struct upstream *u, struct session *s, msec now)

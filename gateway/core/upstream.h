@@ -99,8 +99,9 @@ uint16_t upstream_reserve(struct upstream *u, struct session *s, size_t octets);
  * goes when nothing else is unanswered. */
 uint16_t upstream_reserve_accepted(struct upstream *u, struct session *s, size_t octets);
 
-/* As above for an UNSUBSCRIBE, which is remembered while the broker is away. */
-uint16_t upstream_reserve_offline(struct upstream *u, struct session *s);
+/* As above for what is remembered while the broker is away, or does not read: an UNSUBSCRIBE, and what nobody else
+ * would ask for again. */
+uint16_t upstream_reserve_offline(struct upstream *u, struct session *s, size_t octets);
 
 /* A QoS 2 message that an earlier run had on its way. False: no memory, or its packet id is in use. */
 MUST_CHECK bool upstream_restore(struct upstream *u, struct session *s, const struct queued *one);

@@ -51,7 +51,7 @@ static void with_the_memory_for_requests_full_nothing_is_reserved(void **scene) 
     struct upstream *u = own_of(*scene, "m1");
     u->flight_limit = 0;
     assert_int_equal(upstream_reserve(u, session_of(*scene, "m1"), 1), 0);
-    assert_int_equal(upstream_reserve_offline(u, session_of(*scene, "m1")), 0);
+    assert_int_equal(upstream_reserve_offline(u, session_of(*scene, "m1"), 1), 0);
     assert_true(upstream_ready(u));
 }
 
