@@ -59,7 +59,7 @@ static void log_trouble(struct store *s, const struct store_trouble *t)
     s->fault = t->fault;
     store_trouble_tell(t, s->path, line, sizeof line);
     log_error(
-        "state: %s; until then QoS 1 and 2 messages that have to be kept are refused; trying again",
+        "state: %s; meanwhile QoS 1 and 2 messages that have to be kept are refused; trying again",
         line);
 }
 
@@ -67,7 +67,7 @@ static void log_relief(struct store *s)
 {
     if (s->fault == STORE_FINE)
         return;
-    log_info("state: %s can be written again, after %" PRIu64 " s", s->path,
+    log_info("state: %s is well again, after %" PRIu64 " s", s->path,
              (clock_now() - s->fault_at) / 1000);
     s->fault = STORE_FINE;
 }

@@ -6,12 +6,10 @@
  * already. From then on the monotonic clock counts, and nothing that happens to the wall clock changes an age. */
 #include "gateway/store_inside.h"
 
-enum { STORE_SANE_YEAR_S = 1577836800, STORE_END_YEAR_S = 2147483647 }; /* 2020-01-01, 2038-01-19 */
-
-/* Beyond the end the year is no more credible than 1970. It is compared in milliseconds. */
+/* From 2020 to 2200: beyond, the year is no more credible than 1970. */
 bool store_clock_sane(int64_t t)
 {
-    return t >= (int64_t)STORE_SANE_YEAR_S * 1000 && t / 8 < (int64_t)STORE_END_YEAR_S * 1000;
+    return t >= INT64_C(1577836800000) && t < INT64_C(7258118400000);
 }
 
 int64_t store_clock_start(struct store_clock *c, msec now, int64_t wall, int64_t last)

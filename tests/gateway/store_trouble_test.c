@@ -73,7 +73,7 @@ static void a_disk_in_trouble_has_a_line_at_the_beginning_and_one_at_the_end(voi
         disk_heal();
         desk_waits(d, desk_is_well);
         desk_waits(d, desk_is_safe);
-        assert_int_equal(desk_lines(d, "can be written again"), i + 1);
+        assert_int_equal(desk_lines(d, "is well again"), i + 1);
         assert_int_equal(d->well, i + 1);
         assert_int_equal(d->ill, i + 1);
     }

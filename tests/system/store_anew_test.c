@@ -91,7 +91,7 @@ static void is_written_anew(struct node *n)
     gateway_logs(n->gateway, "another program keeps it locked");
     take_away(n->gateway->scene);
     sqlite3_close(db);
-    gateway_logs(n->gateway, "can be written again");
+    gateway_logs(n->gateway, "is well again");
     node_expects(other, MQTTSN_CONNACK);
     node_registers(other, "a/1"); /* the answer says that all is on disk */
 }

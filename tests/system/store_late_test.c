@@ -38,7 +38,7 @@ static void gets_its_file(struct gateway *g, int fd)
 {
     process_mark(&g->process);
     close(fd);
-    gateway_logs(g, " can be written again, after ");
+    gateway_logs(g, " is well again, after ");
 }
 
 static void node_wakes(struct node *n, const char *client_id)
