@@ -48,10 +48,10 @@ struct subscription *subscriptions_with(const struct subscriptions *s,
 static bool brings(const struct subscription *one, struct span topic)
 {
     struct span filter = one->filter, level;
-    if (topic_is_shared(filter) &&
-        !(topic_next_level(&filter, &level) && topic_next_level(&filter, &level) && filter.at))
-        return false;
-    return topic_matches(filter, topic);
+    for (unsigned left = topic_is_shared(filter) ? 2 : 0; left > 0; left--)
+        if (!topic_next_level(&filter, &level))
+            return false;
+    return filter.at && topic_matches(filter, topic);
 }
 
 bool subscriptions_left(const struct subscriptions *s, struct span topic)

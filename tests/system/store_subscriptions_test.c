@@ -55,25 +55,18 @@ static void what_was_given_up_without_a_broker_stays_so(struct scene *s) /* SN-U
 
 /* ---- the other mode ---------------------------------------------------------------------------------------------- */
 
-static void replace(char *text, const char *old, const char *new)
-{
-    char *at = strstr(text, old);
-    assert_non_null(at);
-    memmove(at + strlen(new), at + strlen(old), strlen(at + strlen(old)) + 1);
-    memcpy(at, new, strlen(new));
-}
-
 /* Its settings file changes, and the test looks for the other connection from now on. */
 static void the_mode_is_another(struct scene *s)
 {
-    char text[SETTINGS_MAX], path[SCENE_PATH], old[LINE], new[LINE];
+    char text[SETTINGS_MAX], path[SCENE_PATH], old[LINE];
     char *written = scene_reads(s->gateway->settings);
     const char *mode = outage_of_own_connection(s) ? "aggregate" : "transparent";
-    snprintf(text, sizeof text, "%s", written);
-    free(written);
     snprintf(old, sizeof old, "mode: %s", s->mode);
-    snprintf(new, sizeof new, "mode: %s", mode);
-    replace(text, old, new);
+    char *at = strstr(written, old);
+    assert_non_null(at);
+    snprintf(text, sizeof text, "%.*smode: %s%s", (int)(at - written), written, mode,
+             at + strlen(old));
+    free(written);
     scene_writes(s, "gateway.yaml", text, path);
     s->mode = mode;
 }
