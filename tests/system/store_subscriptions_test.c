@@ -1,8 +1,8 @@
-/* store_subscriptions_test.c -- what a node has subscribed to, and what it gave up, over a restart of the gateway, with a
- * real broker that keeps its sessions (SN-SES-6, SN-UNS-5; design rule 4).
+/* store_subscriptions_test.c -- what a node has subscribed to, and what it gave up, over a restart of the gateway, with
+ * a real broker that keeps its sessions (SN-SES-6, SN-UNS-5; design rule 4).
  *
- * The broker's log is the witness of what it was asked: a message that does not come proves nothing where it may have
- * been dropped on its way. */
+ * The broker's log is the witness of what it was asked: a message that does not come proves nothing where it may
+ * have been dropped on its way. */
 #include "tests/system/keeper.h"
 #include "tests/system/outage.h"
 
