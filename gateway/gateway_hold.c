@@ -85,6 +85,8 @@ void gateway_hold_ack(struct gateway *g, struct peer *one, const struct mqtt_pac
                       uint64_t ticket)
 {
     struct held *h = hold(g, one, HELD_ACK, ticket, 0);
+    if (!h && peer_session(one)->upstream)
+        peer_session(one)->upstream->redial = true; /* a broker asks again only on a new connection */
     if (!h)
         return;
     h->ack = (uint8_t)p->type;
