@@ -111,14 +111,22 @@ static void start_gateway(struct play *p, unsigned long at)
     p->gateway->port = gateway_radio_port(p->gateway, "lan");
 }
 
+/* Not before it can hear the signal: it may have been run again just now. */
+static int stop_once(struct play *p)
+{
+    char line[LINE];
+    (void)process_says(&p->gateway->process, "radio lan: listening on", PATIENCE_MS, line,
+                       sizeof line);
+    return gateway_stops(p->gateway);
+}
+
 /* Twice when its point is in the stop itself. */
 static void stop_gateway(struct play *p)
 {
-    int status = gateway_stops(p->gateway);
+    int status = stop_once(p);
     if (status != 0) {
         has_ended(p, status);
-        gateway_logs(p->gateway, "radio lan: listening on");
-        status = gateway_stops(p->gateway);
+        status = stop_once(p);
     }
     if (status != 0)
         ledger_blames(&p->plan.ledger, "the gateway does not stop well: %d", status);
