@@ -159,7 +159,8 @@ static void damage_in_the_middle_of_a_run_begins_a_new_file_with_everything(void
     assert_true(has_log_aside(d));
 }
 
-/* The file beside its new names, of which one is taken: so setting it aside ends in the middle, as a kill would end it. */
+/* The file beside its new names, of which one is taken: so setting it aside ends in the middle, as a kill would end
+ * it. */
 static void setting_aside_ends_in_the_middle(struct desk *d)
 {
     const time_t now = (time_t)(d->setup.wall() / 1000);
