@@ -291,6 +291,11 @@ static bool all_is_quiet(const struct play *p)
     return world_is_quiet(&p->world);
 }
 
+static bool nothing_is_left(const struct play *p)
+{
+    return keeper_is_empty(p->scene);
+}
+
 /* Whoever listened only has something to tell again. */
 static void there_is_more_to_tell(struct play *p, uint32_t enough)
 {
@@ -344,10 +349,9 @@ void crash_play(struct scene *s, unsigned long at, bool outage, struct crash_res
         broker_is_away(p);
     p->plan.closing = true;
     go_on_until(p, all_is_quiet, "all has arrived");
+    go_on_until(p, nothing_is_left, "nothing of it is left on the disk");
     go_on_for(p, REST_MS);
     stop_gateway(p);
-    if (!has_fault(p) && keeper_leftovers(s) > 0)
-        ledger_blames(&p->plan.ledger, "all has arrived, but something is left on the disk");
     if (at == 0)
         r->points = points_passed(p);
     judge(p, r);

@@ -7,8 +7,9 @@
 /* Path of the state file of the scene. */
 void keeper_state(const struct scene *s, char path[static SCENE_PATH]);
 
-/* How many messages and open handshakes of clients are in that file, when no gateway runs. */
-int keeper_leftovers(const struct scene *s);
+/* Are no messages for the broker in that file, and no open handshakes of clients? (What waits for a sleeper may
+ * stay.) */
+bool keeper_is_empty(const struct scene *s);
 
 /* A broker that keeps what it has over a restart, and before it a gateway that keeps its state. settings.state is set
  * here. */

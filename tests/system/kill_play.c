@@ -293,9 +293,7 @@ static void judge(struct play *p, struct kill_result *r)
             ledger_blames(l, "%s is stuck", p->nodes[i].id);
     if (!director_is_through(&p->director))
         ledger_blames(l, "the kills took too long");
-    if (!has_fault(p) && gateway_stops(p->scene->gateway) != 0)
-        ledger_blames(l, "the gateway did not stop well");
-    if (!has_fault(p) && keeper_leftovers(p->scene) > 0)
+    if (!has_fault(p) && !keeper_is_empty(p->scene))
         ledger_blames(l, "all has arrived, but something is left on the disk");
     sum_up(p, r);
     if (has_fault(p))
@@ -314,5 +312,7 @@ void kill_play(struct scene *s, uint64_t seed, struct kill_toll toll, struct kil
          !has_fault(p) && !world_is_quiet(&p->world) && deadline_left(end) > 0;)
         go_on(p);
     go_on_for(p, REST_MS);
+    while (!has_fault(p) && !keeper_is_empty(s) && deadline_left(end) > 0)
+        go_on(p);
     judge(p, r);
 }
