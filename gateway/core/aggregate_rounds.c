@@ -3,7 +3,8 @@
  * The broker hears SUBSCRIBE for the first holder of a filter. A later holder wants the retained messages too, and
  * nobody else wants them again: the filter is subscribed once more, and what comes with RETAIN set goes to the
  * holders of that round only. A round ends with a ping that the broker answers after SUBACK; until then the next
- * joiners wait. */
+ * joiners wait. A broker that lost the session may have had a new retained message while we were away: every holder is
+ * in the round that asks for the filter anew, as if each had subscribed again. */
 #include "gateway/core/aggregate_inside.h"
 
 #include <stdlib.h>
@@ -34,16 +35,17 @@ static void send_subscribe(struct aggregate *a, struct filter *f, uint16_t packe
     upstream_forward(&a->upstream, &p, now);
 }
 
-/* Everyone who waits joins the round. It has a packet id of its own, so that nobody who leaves can take it along. */
-static void begin_round(struct aggregate *a, struct filter *f, msec now)
+/* Everyone who waits joins the round, or everyone who holds. It has a packet id of its own, so that nobody who leaves
+ * can take it along. */
+static void begin_round(struct aggregate *a, struct filter *f, bool all, msec now)
 {
     struct holder *h;
     uint16_t packet_id = mqtt_client_reserve(&a->upstream.mqtt, a);
     if (packet_id == 0)
         return; /* their requests run into the time-out */
     LIST_FOREACH(h, &f->holders, in_filter) {
-        h->in_round = h->next_request != 0;
-        if (h->in_round) {
+        h->in_round = all || h->next_request != 0;
+        if (h->next_request != 0) {
             h->qos = h->next_qos;
             h->request = h->next_request;
             h->next_request = 0;
@@ -89,7 +91,7 @@ void rounds_pong(struct aggregate *a, msec now)
     while ((f = TAILQ_FIRST(&a->settling)) && f->barrier <= a->upstream.mqtt.pings_answered) {
         settle(a, f);
         if (somebody_waits(f))
-            begin_round(a, f, now);
+            begin_round(a, f, false, now);
     }
     ask_for_pong(a, now);
 }
@@ -155,23 +157,24 @@ static struct filter *filter_asked(const struct aggregate *a, uint16_t packet_id
     return NULL;
 }
 
-/* The others, if there are any, go on with what they were granted before. */
+/* Those who asked leave. The others, if there are any, go on with what they were granted before. */
 static void round_refused(struct aggregate *a, struct filter *f, uint8_t code, msec now)
 {
     struct holder *next;
     bool others = false;
     for (struct holder *h = LIST_FIRST(&f->holders); h; h = LIST_NEXT(h, in_filter))
-        others = others || !h->in_round;
+        others = others || h->request == 0;
     f->step = others ? FILTER_HELD : FILTER_NEW;
     for (struct holder *h = LIST_FIRST(&f->holders); h; h = next) {
         next = LIST_NEXT(h, in_filter);
-        if (!h->in_round)
+        h->in_round = false;
+        if (h->request == 0)
             continue;
         answer(a, h, &h->request, code);
         rounds_leave(a, h, now); /* with the last one the filter goes too */
     }
     if (others && somebody_waits(f))
-        begin_round(a, f, now);
+        begin_round(a, f, false, now);
 }
 
 static void round_granted(struct aggregate *a, struct filter *f, uint8_t code, msec now)
@@ -195,7 +198,7 @@ void rounds_want(struct aggregate *a, struct holder *h, uint8_t qos, uint16_t pa
     h->next_qos = qos;
     h->next_request = packet_id;
     if (f->step == FILTER_NEW || f->step == FILTER_HELD)
-        begin_round(a, f, now);
+        begin_round(a, f, false, now);
 }
 
 void rounds_answer_now(struct aggregate *a, struct holder *h)
@@ -223,18 +226,39 @@ void rounds_answered(struct aggregate *a, const struct mqtt_packet *p, msec now)
         round_granted(a, f, p->code, now);
 }
 
-/* Those under way are flights and leave again by themselves. */
-void rounds_reconnected(struct aggregate *a, bool session_present, msec now)
+/* What the broker sends again comes before its answer to the new ping. */
+static void settle_anew(struct aggregate *a)
+{
+    struct filter *f;
+    TAILQ_FOREACH(f, &a->settling, in_step)
+        f->barrier = a->upstream.mqtt.pings_sent + 1;
+}
+
+static void all_join(struct filter *f)
+{
+    struct holder *h;
+    LIST_FOREACH(h, &f->holders, in_filter)
+        h->in_round = true;
+}
+
+static void settle_all(struct aggregate *a)
 {
     while (!TAILQ_EMPTY(&a->settling))
         settle(a, TAILQ_FIRST(&a->settling));
+}
+
+/* Those under way are flights and leave again by themselves. */
+void rounds_reconnected(struct aggregate *a, bool session_present, msec now)
+{
+    bool lost = !session_present;
+    if (lost)
+        settle_all(a);
+    settle_anew(a);
     for (struct filter *f = NULL; (f = filters_next(a->filters, f));) {
-        if (f->step == FILTER_HELD && !session_present) {
-            uint16_t packet_id = mqtt_client_reserve(&a->upstream.mqtt, NULL);
-            if (packet_id != 0)
-                send_subscribe(a, f, packet_id, now);
-        }
-        if (f->step == FILTER_HELD && somebody_waits(f))
-            begin_round(a, f, now);
+        if (f->step == FILTER_ASKED && lost)
+            all_join(f);
+        if (f->step == FILTER_HELD && (lost || somebody_waits(f)))
+            begin_round(a, f, lost, now);
     }
+    ask_for_pong(a, now);
 }

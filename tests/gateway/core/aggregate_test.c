@@ -45,6 +45,78 @@ static void the_retained_message_goes_only_to_the_new_holder(void **scene) /* SN
     client_receives(*scene, "m1", M(PUBLISH, .topic_id = 3, .tail = TEXT("new")));
 }
 
+static void a_broker_that_forgot_tells_every_holder_what_is_retained(void **scene) /* SN-BRK-5, SN-GW-5 */
+{
+    two_clients(*scene);
+    client_subscribes(*scene, "m1", "ab", 1);
+    client_subscribes(*scene, "m2", "ab", 1);
+    broker_goes_away(*scene);
+    broker_returns(*scene, false);
+    uint16_t id = broker_receives(*scene, P(SUBSCRIBE, .qos = 1, .topic = TEXT("ab")));
+    broker_grants(*scene, id, 1);
+    broker_receives(*scene, P(PINGREQ));
+    broker_sends_retained(*scene, "ab", "new"); /* was published while nobody heard */
+    client_receives(*scene, "m2", M(PUBLISH, .retain = true, .topic_id = 3, .tail = TEXT("new")));
+    client_receives(*scene, "m1", M(PUBLISH, .retain = true, .topic_id = 3, .tail = TEXT("new")));
+    broker_sends(*scene, P(PINGRESP));
+    broker_sends_retained(*scene, "ab", "new");
+    nothing_is_sent(*scene);
+}
+
+static void a_broker_that_forgot_in_the_middle_of_a_round_tells_all(void **scene) /* SN-BRK-5, SN-GW-5 */
+{
+    two_clients(*scene);
+    client_subscribes(*scene, "m1", "ab", 0);
+    client_asks(*scene, "m2", "ab", 0);
+    broker_receives(*scene, P(SUBSCRIBE, .topic = TEXT("ab")));
+    broker_goes_away(*scene);
+    broker_returns(*scene, false);
+    uint16_t id = broker_receives(*scene, P(SUBSCRIBE, .topic = TEXT("ab")));
+    broker_grants(*scene, id, 0);
+    client_receives(*scene, "m2", M(SUBACK, .topic_id = 3, .message_id = 9));
+    broker_sends_retained(*scene, "ab", "new");
+    client_receives(*scene, "m2", M(PUBLISH, .retain = true, .topic_id = 3, .tail = TEXT("new")));
+    client_receives(*scene, "m1", M(PUBLISH, .retain = true, .topic_id = 3, .tail = TEXT("new")));
+    round_ends(*scene);
+}
+
+static void a_retained_message_sent_again_reaches_its_round(void **scene) /* SN-BRK-5, session present */
+{
+    two_clients(*scene);
+    client_subscribes(*scene, "m1", "ab", 0);
+    client_asks(*scene, "m2", "ab", 0);
+    uint16_t id = broker_receives(*scene, P(SUBSCRIBE, .topic = TEXT("ab")));
+    broker_grants(*scene, id, 0);
+    client_receives(*scene, "m2", M(SUBACK, .topic_id = 3, .message_id = 9));
+    broker_receives(*scene, P(PINGREQ));
+    broker_goes_away(*scene);
+    broker_returns(*scene, true);
+    broker_receives(*scene, P(PINGREQ));
+    broker_sends_retained(*scene, "ab", "old");
+    client_receives(*scene, "m2", M(PUBLISH, .retain = true, .topic_id = 3, .tail = TEXT("old")));
+    broker_sends(*scene, P(PINGRESP));
+    broker_sends_retained(*scene, "ab", "old");
+    nothing_is_sent(*scene);
+}
+
+static void holders_stay_when_a_renewal_is_refused(void **scene) /* SN-BRK-5: it is asked again on the next connection */
+{
+    two_clients(*scene);
+    client_subscribes(*scene, "m1", "ab", 0);
+    broker_goes_away(*scene);
+    broker_returns(*scene, false);
+    uint16_t id = broker_receives(*scene, P(SUBSCRIBE, .topic = TEXT("ab")));
+    broker_grants(*scene, id, MQTT_REFUSED);
+    nothing_is_sent(*scene);
+    broker_goes_away(*scene);
+    broker_returns(*scene, false);
+    id = broker_receives(*scene, P(SUBSCRIBE, .topic = TEXT("ab")));
+    broker_grants(*scene, id, 0);
+    round_ends(*scene);
+    broker_publishes(*scene, "ab", "1", 0, 0);
+    client_receives(*scene, "m1", M(PUBLISH, .topic_id = 3, .tail = TEXT("1")));
+}
+
 static void a_higher_qos_is_asked_for(void **scene) /* SN-GW-5, SN-SUB-10 */
 {
     two_clients(*scene);
@@ -202,6 +274,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_AGGREGATE(the_retained_message_goes_only_to_the_new_holder),
+        IN_AGGREGATE(a_broker_that_forgot_tells_every_holder_what_is_retained),
+        IN_AGGREGATE(a_broker_that_forgot_in_the_middle_of_a_round_tells_all),
+        IN_AGGREGATE(a_retained_message_sent_again_reaches_its_round),
+        IN_AGGREGATE(holders_stay_when_a_renewal_is_refused),
         IN_AGGREGATE(a_higher_qos_is_asked_for),
         IN_AGGREGATE(who_joins_during_a_round_waits_for_the_next),
         IN_AGGREGATE(two_filters_share_one_ping),

@@ -117,6 +117,7 @@ static void a_broker_that_forgot_may_use_the_number_again(void **scene) /* MQTT-
     broker_returns(*scene, false);
     uint16_t id = broker_receives(*scene, P(SUBSCRIBE, .qos = 2, .topic = TEXT("lamp/1")));
     broker_sends(*scene, P(SUBACK, .packet_id = id, .code = 2));
+    round_ends(*scene);
     assert_int_equal(arrivals_on_disk(*scene), 0);
     broker_publishes(*scene, "lamp/1", "off", 2, 40);
     broker_receives(*scene, P(PUBREC, .packet_id = 40));

@@ -177,6 +177,7 @@ static void a_broker_that_forgot_all_sends_other_messages(void **scene) /* MQTT-
     broker_returns(s, false);
     uint16_t id = broker_receives(s, P(SUBSCRIBE, .qos = 2, .topic = TEXT("lamp/1")));
     broker_sends(s, P(SUBACK, .packet_id = id, .code = 2));
+    round_ends(s);
     broker_publishes(s, "lamp/1", "off", 2, 40);
     broker_receives(s, P(PUBREC, .packet_id = 40));
     waiting_for_the_client(s, "m1", 2);

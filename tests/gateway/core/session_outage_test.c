@@ -54,6 +54,7 @@ static void a_broker_that_comes_back_empty_gets_the_filters_of_a_sleeper(void **
     broker_returns(*scene, false);
     uint16_t id = broker_receives(*scene, P(SUBSCRIBE, .qos = 1, .topic = TEXT("lamp/1")));
     broker_sends(*scene, P(SUBACK, .packet_id = id, .code = 1));
+    round_ends(*scene);
     nothing_is_sent(*scene);
     session_is(*scene, "m1", SESSION_ASLEEP);
 }
