@@ -99,7 +99,8 @@ static void a_retained_message_sent_again_reaches_its_round(void **scene) /* SN-
     nothing_is_sent(*scene);
 }
 
-static void holders_stay_when_a_renewal_is_refused(void **scene) /* SN-BRK-5: it is asked again on the next connection */
+/* It is asked for again on the next connection. */
+static void holders_stay_when_a_renewal_is_refused(void **scene) /* SN-BRK-5 */
 {
     two_clients(*scene);
     client_subscribes(*scene, "m1", "ab", 0);
