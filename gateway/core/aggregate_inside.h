@@ -22,7 +22,7 @@ struct holder {
 struct seat {
     struct session *session;
     LIST_HEAD(, holder) holders;
-    uint32_t mark; /* of the last message that reached it ... */
+    uint64_t mark; /* of the last message that reached it ... */
     size_t hit;    /* ... and where that hit is */
 };
 
@@ -30,7 +30,7 @@ struct aggregate {
     struct upstream upstream; /* first: the strategy's functions are given this */
     struct filters *filters;
     TAILQ_HEAD(filter_list, filter) asked, settling; /* in the order of their answers */
-    uint32_t mark;
+    uint64_t mark;
 };
 
 static inline struct aggregate *aggregate_of(struct upstream *u)

@@ -4,6 +4,8 @@
  * the one that has to fail. The store's writer calls from its own thread, so the plan is behind a lock. */
 #include "tests/gateway/disk.h"
 
+#include "tests/gateway/plug.h"
+
 #include <assert.h>
 #include <poll.h>
 #include <pthread.h>
@@ -13,6 +15,7 @@
 struct disk_file {
     sqlite3_file base;
     sqlite3_file *inner;
+    const char *name; /* SQLite keeps it as long as the file is open */
 };
 
 static struct {
@@ -35,6 +38,11 @@ static sqlite3_vfs *inner_vfs(void)
 static sqlite3_file *inner_of(sqlite3_file *file)
 {
     return ((struct disk_file *)file)->inner;
+}
+
+static const char *name_of(sqlite3_file *file)
+{
+    return ((struct disk_file *)file)->name;
 }
 
 /* ---- the plan ---- */
@@ -149,8 +157,9 @@ static int write_file(sqlite3_file *file, const void *at, int n, sqlite3_int64 o
     pthread_mutex_lock(&plan.lock);
     plan.bytes += (unsigned long long)n;
     pthread_mutex_unlock(&plan.lock);
-    const int result =
-        inner_of(file)->pMethods->xWrite(inner_of(file), at, fate == HALF ? n / 2 : n, offset);
+    const int part = fate == HALF ? n / 2 : n;
+    const int result = inner_of(file)->pMethods->xWrite(inner_of(file), at, part, offset);
+    plug_written(name_of(file), at, (size_t)part, (size_t)offset);
     return fate == HALF ? code : result;
 }
 
@@ -159,20 +168,23 @@ static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
     int code = SQLITE_OK;
     if (fate_of(DISK_TRUNCATE, &code) != DONE)
         return code;
+    plug_truncated(name_of(file), (size_t)size);
     return inner_of(file)->pMethods->xTruncate(inner_of(file), size);
 }
 
 static int sync_file(sqlite3_file *file, int flags)
 {
     int code = SQLITE_OK;
-    (void)file;
     (void)flags;
     pthread_mutex_lock(&plan.lock);
     const unsigned delay = plan.delay;
     pthread_mutex_unlock(&plan.lock);
     if (delay > 0)
         poll(NULL, 0, (int)delay);
-    return fate_of(DISK_SYNC, &code) == DONE ? SQLITE_OK : code;
+    if (fate_of(DISK_SYNC, &code) != DONE)
+        return code;
+    plug_synced(name_of(file));
+    return SQLITE_OK;
 }
 
 static int size_of_file(sqlite3_file *file, sqlite3_int64 *size)
@@ -263,6 +275,9 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
         return code;
     code = inner_vfs()->xOpen(inner_vfs(), name, f->inner, flags, out);
     f->base.pMethods = code == SQLITE_OK ? &methods : NULL;
+    f->name = name ? name : "";
+    if (code == SQLITE_OK && name)
+        plug_opened(name);
     return code;
 }
 
@@ -273,6 +288,7 @@ static int delete_file(sqlite3_vfs *vfs, const char *name, int sync)
     (void)sync;
     if (fate_of(DISK_DELETE, &code) != DONE)
         return code;
+    plug_removed(name);
     return inner_vfs()->xDelete(inner_vfs(), name, 0);
 }
 

@@ -2,10 +2,11 @@
  *
  * A script of batches is run on a disk that is well, and what the file holds after each batch is kept. Then it is run
  * again for every write, sync, open, truncation and removal there was, with just that one failing: all of it must come
- * out right. And for every one with the process as if killed at it: what is found then must be what it was after some
- * batch, and not before the last one that was reported as safe. */
+ * out right. And for every one with the process as if killed at it, and with the power cut at it: what is found then
+ * must be what it was after some batch, and not before the last one that was reported as safe. */
 #include "tests/gateway/desk.h"
 #include "tests/gateway/disk.h"
+#include "tests/gateway/plug.h"
 #include "tests/xorshift.h"
 
 #include <event2/event.h>
@@ -257,28 +258,51 @@ static bool stands_at_a_batch(const char *there, unsigned safe)
     return false;
 }
 
+/* False: there is no nth change. `lot` 0: the process is killed, else the power is cut, and what is left is drawn. */
+static bool ends_at(unsigned long nth, uint64_t lot)
+{
+    struct desk d;
+    desk_begin(&d);
+    if (lot > 0)
+        plug_watch();
+    disk_kill_at(nth);
+    const unsigned safe = run_until_killed(&d);
+    desk_stops(&d, 0); /* with the last checkpoint, in which it may end too */
+    const bool hit = disk_has_failed();
+    if (lot > 0)
+        plug_pull(lot);
+    disk_reset();
+    desk_starts(&d);
+    char *there = desk_reads(&d, false);
+    if (!stands_at_a_batch(there, safe))
+        fail_msg("change %lu, lot %llu: after %u safe batches the file has\n%s", nth,
+                 (unsigned long long)lot, safe, there);
+    assert_int_equal(desk_files(&d, "state.db.corrupt", NULL), 0);
+    free(there);
+    desk_end(&d);
+    return hit;
+}
+
 static void a_kill_at_every_change_loses_nothing_that_was_safe(void **state)
 {
     unsigned long nth = 0;
-    bool killed = true;
     (void)state;
-    while (killed) {
-        struct desk d;
-        desk_begin(&d);
-        disk_kill_at(++nth);
-        const unsigned safe = run_until_killed(&d);
-        killed = disk_has_failed();
-        desk_stops(&d, 0);
-        disk_reset();
-        desk_starts(&d);
-        char *there = desk_reads(&d, false);
-        assert_true(stands_at_a_batch(there, safe));
-        assert_int_equal(desk_files(&d, "state.db.corrupt", NULL), 0);
-        free(there);
-        desk_end(&d);
+    while (ends_at(++nth, 0)) {
     }
     assert_true(nth > 50);
     print_message("%lu kills\n", nth - 1);
+}
+
+static void a_power_cut_at_every_change_loses_nothing_that_was_safe(void **state)
+{
+    enum { LOTS = 3 };
+    unsigned long cuts = 0;
+    (void)state;
+    for (uint64_t lot = 1; lot <= LOTS; lot++)
+        for (unsigned long nth = 1; ends_at(nth, nth * LOTS + lot); nth++)
+            cuts++;
+    assert_true(cuts > 50 * LOTS);
+    print_message("%lu power cuts\n", cuts);
 }
 
 int main(void)
@@ -290,6 +314,7 @@ int main(void)
         cmocka_unit_test(every_open_may_fail),
         cmocka_unit_test(every_truncation_and_removal_may_fail),
         cmocka_unit_test(a_kill_at_every_change_loses_nothing_that_was_safe),
+        cmocka_unit_test(a_power_cut_at_every_change_loses_nothing_that_was_safe),
     };
     return cmocka_run_group_tests(tests, learn, forget);
 }
