@@ -249,7 +249,7 @@ static void ask_again(struct gateway *g, struct peer *one, msec now)
 {
     struct session *s = peer_session(one);
     g->actions.count = 0;
-    session_ask_again(s, now, &g->actions);
+    session_ask_again(s, &g->actions);
     if (!is_shared(g, s))
         forget_shared(g, s, now);
     if (g->actions.count > 0 || s->changed)

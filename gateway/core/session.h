@@ -165,7 +165,7 @@ void session_resume(struct session *s, msec now);
 void session_move(struct session *s);
 /* On a shared connection: what the broker is to be asked again, or told again that the client gave it up. After
  * session_resume of all sessions. */
-void session_ask_again(struct session *s, msec now, struct actions *out);
+void session_ask_again(struct session *s, struct actions *out);
 
 /* Is the client connected, awake or not? */
 bool session_is_connected(const struct session *s);

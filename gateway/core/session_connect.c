@@ -223,7 +223,7 @@ void connect_answered(struct session *s, const struct mqtt_packet *p, msec now, 
         subscriptions_make_stale(&s->subscriptions, !s->clean);
     unsubscribe_again(s, out);
     if (subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE))
-        subscribe_again(s, now, out); /* CONNACK follows the last SUBACK (SN-SES-6) */
+        subscribe_again(s, out); /* CONNACK follows the last SUBACK (SN-SES-6) */
     else if (s->state == SESSION_CONNECTING)
         connect_accept(s, now, out);
 }

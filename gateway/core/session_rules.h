@@ -127,7 +127,7 @@ void deliver_clock(struct session *s, msec now);
 handler subscribe_ask, unsubscribe_ask;
 void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now,
                         struct actions *out);
-void subscribe_again(struct session *s, msec now, struct actions *out);
+void subscribe_again(struct session *s, struct actions *out);
 /* What the client gave up and the broker was not told in this run. */
 void unsubscribe_again(struct session *s, struct actions *out);
 /* It wants nothing any more: from now on nothing comes for it, and the broker is told. */

@@ -277,7 +277,7 @@ void subscribe_answered(struct session *s, const struct mqtt_packet *p, msec now
         unsubscribe_again(s, out);
     }
     if (subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE))
-        subscribe_again(s, now, out);
+        subscribe_again(s, out);
     else if (s->state == SESSION_CONNECTING)
         connect_accept(s, now, out);
     deliver_next(s, now, out); /* what waited for the SUBACK */
@@ -297,9 +297,8 @@ bool subscribe_pending(struct session *s, struct span topic)
 
 /* The next filter that the broker forgot. It is not the client's request, so no load of the moment refuses it: nobody
  * would repeat it. */
-void subscribe_again(struct session *s, msec now, struct actions *out)
+void subscribe_again(struct session *s, struct actions *out)
 {
-    (void)now;
     struct subscription *sub = subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE);
     uint16_t packet_id = sub ? reserve(s, sub) : 0;
     if (packet_id != 0)
@@ -341,14 +340,14 @@ void session_move(struct session *s)
 }
 
 /* On a connection of its own the session hears when the broker is there, and asks then. */
-void session_ask_again(struct session *s, msec now, struct actions *out)
+void session_ask_again(struct session *s, struct actions *out)
 {
     session_begin(s);
     if (!s->upstream || s->upstream->session == s)
         return;
     unsubscribe_again(s, out);
     if (subscriptions_with(&s->subscriptions, SUBSCRIPTION_STALE))
-        subscribe_again(s, now, out);
+        subscribe_again(s, out);
 }
 
 /* The broker says nothing: the client hears "congestion", or that it is unsubscribed (SN-SUB-2, SN-UNS-5). */

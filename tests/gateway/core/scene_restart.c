@@ -260,7 +260,7 @@ static void go_on(struct scene *s, struct scene_client *c)
         scene_own(s, c);
     session_resume(&c->session, s->now);
     s->actions.count = 0;
-    session_ask_again(&c->session, s->now, &s->actions);
+    session_ask_again(&c->session, &s->actions);
     scene_perform(s, c);
 }
 
