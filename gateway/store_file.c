@@ -167,6 +167,10 @@ static bool set_aside(struct store_file *f, struct store_trouble *t)
 void store_file_fail(struct store_file *f, const struct store_trouble *t)
 {
     store_file_close(f);
+    if (t->fault == STORE_MOVED) {
+        f->run++; /* whatever is there is not the file of this run */
+        store_file_clear(f);
+    }
     if (t->fault != STORE_DAMAGED)
         return;
     f->damaged = true;

@@ -116,6 +116,7 @@ enum store_fault {
     STORE_FOREIGN,
     STORE_DAMAGED,
     STORE_FAILING,
+    STORE_MOVED,
     STORE_NO_MEMORY
 };
 

@@ -12,6 +12,8 @@
 #include "gateway/crash.h"
 
 #include <assert.h>
+#include <stdio.h>
+#include <unistd.h>
 
 enum { ROWS_AHEAD = 1000000 }; /* numbers of messages noted as given, before they are */
 
@@ -106,8 +108,23 @@ static int transact(struct store_file *f, struct span batch)
 
 /* ---- the file ---- */
 
+/* Else a file that nobody will ever find would hold all promises. Its log alone is as good as the file. */
+static bool is_in_its_place(struct store_file *f)
+{
+    char log[STORE_PATH + 8];
+    int moved = 0;
+    snprintf(log, sizeof log, "%s-wal", f->path);
+    return sqlite3_file_control(f->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) != SQLITE_OK ||
+           (!moved && access(log, F_OK) == 0);
+}
+
 bool store_file_write(struct store_file *f, struct span batch, struct store_trouble *t)
 {
+    if (!is_in_its_place(f)) {
+        *t = (struct store_trouble){ .fault = STORE_MOVED };
+        store_file_fail(f, t);
+        return false;
+    }
     const int code = transact(f, batch);
     if (code == SQLITE_OK)
         return true;

@@ -212,23 +212,52 @@ static void a_disk_that_damages_every_file_is_trouble_at_last(void **state)
         event_base_loop(d->loop, EVLOOP_ONCE);
 }
 
-static void a_file_that_was_taken_away_is_written_anew(void **state)
+/* What is taken away: the file, its log, the list of pages of the log. */
+static void is_written_anew_without(struct desk *d, const char *const endings[], size_t count)
 {
-    struct desk *d = *state;
-    d->everything = put_everything;
-    desk_starts(d);
+    d->rewrites = 0;
     put_arrival(d, 1);
     desk_commits(d);
-    for (unsigned i = 0; i < 3; i++) {
+    for (size_t i = 0; i < count; i++) {
         char path[2 * DESK_PATH];
-        snprintf(path, sizeof path, "%s%s", d->path, i == 0 ? "" : i == 1 ? "-wal" : "-shm");
+        snprintf(path, sizeof path, "%s%s", d->path, endings[i]);
         assert_int_equal(unlink(path), 0);
     }
-    disk_fail(DISK_WRITE, 1, SQLITE_IOERR_WRITE, false);
     put_arrival(d, 2);
     store_commit(d->store);
     desk_waits(d, is_rewritten);
     desk_has(d, "arrival everything 1\n");
+}
+
+static void a_file_that_was_taken_away_is_written_anew(void **state)
+{
+    static const char *const all[] = { "", "-wal", "-shm" };
+    struct desk *d = *state;
+    d->everything = put_everything;
+    desk_starts(d);
+    is_written_anew_without(d, all, 1);
+    is_written_anew_without(d, all, 3);
+    is_written_anew_without(d, all + 1, 1);
+    is_written_anew_without(d, all + 1, 2);
+    assert_int_equal(desk_lines(d, "stop the gateway before that"), 4);
+}
+
+static void a_folder_that_was_moved_away_is_made_anew(void **state)
+{
+    struct desk *d = *state;
+    char elsewhere[DESK_PATH], back[3 * DESK_PATH];
+    d->everything = put_everything;
+    desk_starts(d);
+    put_arrival(d, 1);
+    desk_commits(d);
+    snprintf(elsewhere, sizeof elsewhere, "%s.old", d->folder);
+    assert_int_equal(rename(d->folder, elsewhere), 0);
+    put_arrival(d, 2);
+    store_commit(d->store);
+    desk_waits(d, is_rewritten);
+    desk_has(d, "arrival everything 1\n");
+    snprintf(back, sizeof back, "rm -r '%s'", elsewhere);
+    assert_int_equal(system(back), 0);
 }
 
 static void a_message_never_takes_the_place_of_another_whatever_the_file_says(void **state)
@@ -272,6 +301,7 @@ int main(void)
         WITH_DESK(a_file_is_never_without_its_log_when_it_is_set_aside),
         WITH_DESK(a_disk_that_damages_every_file_is_trouble_at_last),
         WITH_DESK(a_file_that_was_taken_away_is_written_anew),
+        WITH_DESK(a_folder_that_was_moved_away_is_made_anew),
         WITH_DESK(a_message_never_takes_the_place_of_another_whatever_the_file_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
