@@ -202,6 +202,15 @@ void sim_line_free(struct sim_line *l)
 
 /* ---- from the host ----------------------------------------------------------------------------------------------- */
 
+/* The host had our last word too late, by our fault, and so it could speak only now: its octets begin as if we had been
+ * in time. Once for each word. */
+static uint64_t lateness(struct sim_line *l)
+{
+    const uint64_t late = sim_outbox_waiting(&l->out) == 0 ? l->out.late : 0;
+    l->out.late = 0;
+    return late;
+}
+
 /* Reads the next piece; `on`: the line had work until now. False: there is nothing. */
 static bool take_piece(struct sim_line *l, bool on, uint64_t now)
 {
@@ -216,7 +225,7 @@ static bool take_piece(struct sim_line *l, bool on, uint64_t now)
     if (on)
         pace_go_on(&l->in, now, 1);
     else
-        pace_begin(&l->in, now);
+        pace_begin(&l->in, now - lateness(l));
     pace_take(&l->in, (size_t)n);
     l->piece_len = (size_t)n;
     l->host = l->busy = true;

@@ -147,6 +147,7 @@ bool sim_outbox_flush(struct sim_outbox *o, int fd, uint64_t now)
             o->written += (uint64_t)wrote;
             pace_take(&o->pace, (size_t)wrote);
         }
+        o->late = o->pace.octet_ns > 0 && now > o->pace.busy_until ? now - o->pace.busy_until : 0;
         if (split)
             o->not_before = now + SPLIT_GAP_NS;
         if (o->blocked)

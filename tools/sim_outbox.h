@@ -24,8 +24,9 @@ struct sim_outbox {
     struct sim_stretch split, joined;
     size_t held_frames;
     uint64_t held_until, not_before;
-    size_t low;   /* it is also due when so few octets wait: somebody wants to add more then */
-    bool blocked; /* the host reads too slowly: wait until its port is writable */
+    uint64_t late; /* by so much the last octet reached the host too late, for its timer came late */
+    size_t low;    /* it is also due when so few octets wait: somebody wants to add more then */
+    bool blocked;  /* the host reads too slowly: wait until its port is writable */
 };
 
 enum { SIM_OUTBOX_MAX = 65536 };

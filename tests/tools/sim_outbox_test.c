@@ -98,6 +98,17 @@ static void a_late_timer_does_not_slow_the_line_down(void **state)
     comes(OCTET_NS * 3, "fgh");
 }
 
+static void how_late_the_host_had_the_last_octet_is_known(void **state)
+{
+    (void)state;
+    say("abc", SIM_WHOLE);
+    comes(OCTET_NS * 3 + 7, "abc");
+    assert_true(s.out.late == 7);
+    say("d", SIM_WHOLE);
+    comes(OCTET_NS, "d");
+    assert_true(s.out.late == 0);
+}
+
 static void an_idle_line_gathers_no_credit(void **state)
 {
     (void)state;
@@ -222,6 +233,7 @@ int main(void)
         UNPACED(without_pacing_all_octets_leave_at_once_in_one_write),
         PACED(a_paced_octet_leaves_when_its_last_bit_has_passed),
         PACED(a_late_timer_does_not_slow_the_line_down),
+        PACED(how_late_the_host_had_the_last_octet_is_known),
         PACED(an_idle_line_gathers_no_credit),
         PACED(it_is_due_when_a_millisecond_of_octets_has_passed),
         UNPACED(a_split_frame_leaves_octet_by_octet_and_the_next_one_whole),
