@@ -347,7 +347,9 @@ void gateway_count(struct gateway *g, struct upstream *u)
     g->metrics.drops[DROP_OUTSIDE_PREFIX] += u->outside_prefix;
     g->metrics.drops[DROP_MEMORY] += u->no_memory;
     g->metrics.counts[METRIC_held_too_long] += u->held_too_long;
-    u->retain_cleared = u->no_receiver = u->outside_prefix = u->no_memory = u->held_too_long = 0;
+    g->metrics.counts[METRIC_left_with_broker] += u->left_with_broker;
+    u->retain_cleared = u->no_receiver = u->outside_prefix = u->no_memory = 0;
+    u->held_too_long = u->left_with_broker = 0;
 }
 
 /* What the broker connection has for sessions, until nothing is left; each may ask for more. */

@@ -117,6 +117,13 @@ static void own_connect(struct gateway *g, struct peer *one, const struct mqtt_p
     link_dial_soon(o->link, now);
 }
 
+/* For its clients the broker is not away meanwhile. */
+static void fetch_refused(struct link *l, msec now)
+{
+    link_upstream(l)->fetching = link_is_up(l);
+    link_dial_when_read(l, now);
+}
+
 void gateway_upstream(struct gateway *g, struct peer *one, const struct mqtt_packet *p, msec now)
 {
     struct session *s = peer_session(one);
@@ -133,7 +140,7 @@ void gateway_upstream(struct gateway *g, struct peer *one, const struct mqtt_pac
     if (own && p->type == MQTT_DISCONNECT)
         link_close(own, now);
     else if (own && s->upstream->redial)
-        link_dial_soon(own, now);
+        fetch_refused(own, now);
     s->upstream->redial = false;
 }
 
@@ -204,7 +211,7 @@ static void on_heard(void *context, struct link *l)
     struct upstream *u = link_upstream(l);
     gateway_settle(g, u, clock_now());
     if (u->redial && link_is_up(l))
-        link_dial(l, clock_now());
+        fetch_refused(l, clock_now());
     u->redial = false;
 }
 
@@ -231,6 +238,7 @@ static void forget_arrivals(struct gateway *g, struct link *l, struct span name)
 static void on_up(void *context, struct link *l)
 {
     struct own *o = link_owner(l);
+    link_upstream(l)->fetching = false;
     if (!o) {
         forget_arrivals(context, l, (struct span){ 0 });
         shared_is_up(context, l);
@@ -277,6 +285,7 @@ static void on_down(void *context, struct link *l, bool was_up, uint8_t code)
     struct gateway *g = context;
     struct own *o = link_owner(l);
     g->metrics.counts[METRIC_broker_losses] += was_up;
+    link_upstream(l)->fetching = false;
     gateway_settle(g, link_upstream(l), clock_now()); /* what it closed over was answered */
     if (!o)
         gateway_drain_ceases(g, clock_now());

@@ -18,6 +18,7 @@ enum {
     STABLE = 60000,      /* a connection that held this long was a good one */
     LINGER = 10000,      /* for what is unanswered when a link is to be closed ... */
     LINGER_SHORT = 1000, /* ... and when the whole gateway stops */
+    PARTING = 2000,      /* for the broker to close after DISCONNECT */
     DIAL_TIMEOUT = 10000
 };
 
@@ -37,6 +38,8 @@ static msec link_deadline(const struct link *l)
         return l->since + DIAL_TIMEOUT < own ? l->since + DIAL_TIMEOUT : own;
     case LINK_UP:
         return own;
+    case LINK_PARTING:
+        return l->since + PARTING;
     case LINK_CLOSING:
         return l->since + l->links->linger;
     default:
@@ -177,8 +180,23 @@ void link_failed(struct link *l, const char *what, const char *remedy, uint8_t c
 
 void link_hang_up(struct link *l, msec now)
 {
+    if (l->state == LINK_UP)
+        l->upstream->offline_since = now;
     link_say_goodbye(l, now);
     link_drop_transport(l);
+}
+
+/* A transport that is dropped with something unread takes along what the broker has not read: acknowledgements. */
+void link_dial_when_read(struct link *l, msec now)
+{
+    if (l->state != LINK_UP) {
+        link_dial_soon(l, now);
+        return;
+    }
+    l->upstream->offline_since = now;
+    link_say_goodbye(l, now);
+    link_enter(l, LINK_PARTING, now);
+    link_arm(l, now);
 }
 
 /* A link to be closed waits for what is unanswered, says DISCONNECT and goes when that is out. */
@@ -230,7 +248,7 @@ static void link_timer(evutil_socket_t fd, short what, void *arg)
     }
     if (l->state == LINK_WAITING)
         take_place(l, now);
-    else if (l->state == LINK_QUEUED)
+    else if (l->state == LINK_QUEUED || l->state == LINK_PARTING)
         link_dial(l, now);
     else if (l->state == LINK_CLOSING)
         try_to_close(l, now);

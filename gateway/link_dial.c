@@ -79,6 +79,10 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     if (what & (BEV_EVENT_ERROR | BEV_EVENT_EOF)) {
         bool quiet_end = (what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR);
         (void)bev;
+        if (l->state == LINK_PARTING) {
+            link_dial(l, clock_now());
+            return;
+        }
         upstream_blame(l->upstream, clock_now());
         link_failed(l, quiet_end ? "it closed the connection" : failure_text(l), failure_remedy(l),
                     0);

@@ -16,7 +16,8 @@ enum link_state {
     LINK_QUEUED,   /* for its place among many that dial again */
     LINK_DIALLING, /* name, TCP, TLS, CONNACK */
     LINK_UP,
-    LINK_CLOSING /* DISCONNECT follows when all is answered */
+    LINK_PARTING, /* DISCONNECT is out; dialled anew when the broker has closed */
+    LINK_CLOSING  /* DISCONNECT follows when all is answered */
 };
 
 struct link {

@@ -63,7 +63,7 @@ static bool link_packet(struct link *l, struct span frame, msec now)
     if (p.type == MQTT_CONNACK)
         link_accepted(l, now);
     l->links->events->heard(l->links->events->context, l);
-    return l->bev == before; /* hearing it may have made us dial anew */
+    return l->bev == before && l->state != LINK_PARTING; /* hearing it may have made us dial anew */
 }
 
 /* The packets that lie whole in the first piece of the input; 0 when a packet goes beyond it. */
@@ -93,6 +93,8 @@ void link_read(struct bufferevent *bev, void *arg)
     struct evbuffer *input = bufferevent_get_input(bev);
     msec now = clock_now();
     bool gone = false;
+    if (l->state == LINK_PARTING)
+        evbuffer_drain(input, evbuffer_get_length(input));
     for (size_t len = evbuffer_get_length(input); len > 0 && !gone; len = evbuffer_get_length(input)) {
         size_t piece = evbuffer_get_contiguous_space(input);
         size_t done =

@@ -172,6 +172,14 @@ void arrivals_forget_refused(struct arrivals *a)
             arrivals_end(a, &a->list[i]);
 }
 
+bool arrivals_any_refused(const struct arrivals *a)
+{
+    for (size_t i = 0; i < a->count; i++)
+        if (a->list[i].state == ARRIVAL_REFUSED)
+            return true;
+    return false;
+}
+
 bool arrivals_only_refused(const struct arrivals *a)
 {
     for (size_t i = 0; i < a->count; i++)

@@ -80,6 +80,9 @@ void arrival_refuse(struct arrival *a);
 /* A new connection: the broker sends them again, and then they are new. */
 void arrivals_forget_refused(struct arrivals *a);
 
+/* Was anything refused on this connection? What comes behind it must be refused too, for order. */
+bool arrivals_any_refused(const struct arrivals *a);
+
 /* Is nothing left but what was refused? */
 bool arrivals_only_refused(const struct arrivals *a);
 

@@ -170,4 +170,7 @@ void session_ask_again(struct session *s, struct actions *out);
 /* Is the client connected, awake or not? */
 bool session_is_connected(const struct session *s);
 
+/* Nothing waits for the client, and nothing is on its way to it. */
+bool session_drained(const struct session *s);
+
 const char *session_state_name(enum session_state state);

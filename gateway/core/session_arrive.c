@@ -148,13 +148,38 @@ static enum drop not_wanted(const struct session *s, const struct mqtt_packet *p
     return s->state == SESSION_ASLEEP && !s->access->sleep_qos0 ? DROP_ASLEEP_QOS0 : DROPS;
 }
 
-/* A QoS 1 or 2 message that there is no room for stays with the broker, if the broker keeps it for this client alone
- * (SN-SLP-11): the strategy knows. */
+/* The strategy knows what becomes of it. */
 static void refuse_upstream(const struct mqtt_packet *p, struct actions *out)
 {
     if (p->receipt != 0)
         actions_upstream(out, &(struct mqtt_packet){
                                   .type = MQTT_PUBACK, .code = MQTT_REFUSED, .receipt = p->receipt });
+}
+
+/* A QoS 1 or 2 message that there is no room for stays with the broker, if the broker keeps it for this client alone
+ * (SN-SLP-11). All that comes behind it stays there too, for order. */
+static bool may_stay(const struct session *s, const struct mqtt_packet *p)
+{
+    return p->receipt != 0 && s->upstream->session == s && !s->clean;
+}
+
+static void leave_with_broker(struct session *s, const struct mqtt_packet *p, struct actions *out)
+{
+    s->upstream->left_with_broker += !p->dup;
+    refuse_upstream(p, out);
+}
+
+bool session_drained(const struct session *s)
+{
+    return s->queue.count == 0 && s->delivery.phase == DELIVERY_IDLE;
+}
+
+void deliver_fetch(struct session *s, struct actions *out)
+{
+    const struct upstream *u = s->upstream;
+    if (u && u->session == s && upstream_online(u) && session_drained(s) &&
+        arrivals_any_refused(&u->mqtt.arrivals))
+        actions_upstream(out, &(struct mqtt_packet){ .type = MQTT_PINGREQ });
 }
 
 /* DROPS, or why there is no room. */
@@ -178,13 +203,19 @@ void deliver_accept(struct session *s, const struct mqtt_packet *p, msec now, st
         delivery_settle(out, p->qos, p->receipt);
         return;
     }
+    if (why == DROPS && may_stay(s, p) && arrivals_any_refused(&s->upstream->mqtt.arrivals)) {
+        leave_with_broker(s, p, out);
+        return;
+    }
     if (why == DROPS && delivery_at_once(s, p, out))
         return;
     if (why == DROPS)
         why = wait_in_line(s, p, now, out);
-    if (why == DROPS)
+    if (why == DROPS) {
         keep_arrival(s, sleepq_last(&s->queue), now, out);
-    if (why != DROPS) {
+    } else if (may_stay(s, p)) {
+        leave_with_broker(s, p, out);
+    } else {
         actions_drop(out, why);
         refuse_upstream(p, out);
     }

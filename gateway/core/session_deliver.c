@@ -327,6 +327,7 @@ void deliver_next(struct session *s, msec now, struct actions *out)
         s->awake_left -= s->awake_left > 0;
         delivery_begin(s, now, out);
     }
+    deliver_fetch(s, out);
     awake_finish(s, now, out);
 }
 

@@ -91,6 +91,8 @@ void deliver_restored(struct session *s, struct queued *one, msec now, struct ac
 
 /* session_deliver.c: what goes on to the client */
 void deliver_next(struct session *s, msec now, struct actions *out);
+/* When nothing waits any more, what the broker was left with may come. */
+void deliver_fetch(struct session *s, struct actions *out);
 void deliver_freeze(struct session *s);
 void deliver_wipe(struct session *s, struct actions *out);
 void delivery_begin(struct session *s, msec now, struct actions *out);

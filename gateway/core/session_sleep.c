@@ -43,7 +43,7 @@ void wake_to_collect(struct session *s, const struct mqttsn_message *m, msec now
 {
     (void)m;
     bool own = s->upstream && s->upstream->session == s;
-    if (own && !upstream_online(s->upstream) && !session_keeps(s)) {
+    if (own && !upstream_online(s->upstream) && !s->upstream->fetching && !session_keeps(s)) {
         session_reply(out, MQTTSN_DISCONNECT,
                       0); /* its own connection is gone: CONNECT again (SN-BRK-4) */
         return;

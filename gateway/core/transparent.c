@@ -5,13 +5,20 @@
  * connection is the shell's business; the session's CONNECT and DISCONNECT tell it when. */
 #include "gateway/core/session.h"
 
-/* What there was no room for, the broker sends again only on a new connection: time for one when all else is done. */
-static void forward(struct upstream *u, const struct session *s, const struct mqtt_packet *p, msec now)
+/* What there was no room for, the broker sends again only on a new connection: time for one when all else is done, and
+ * there is room again. */
+static void fetch_refused(struct upstream *u)
 {
-    bool acknowledges = p->type == MQTT_PUBACK || p->type == MQTT_PUBCOMP;
+    const struct session *s = u->session;
+    u->redial = s && !s->clean && upstream_online(u) && session_drained(s) &&
+                arrivals_only_refused(&u->mqtt.arrivals);
+}
+
+static void forward(struct upstream *u, const struct mqtt_packet *p, msec now)
+{
     upstream_forward(u, p, now);
-    if (acknowledges && !s->clean && u->mqtt.state == MQTT_CLIENT_ONLINE)
-        u->redial = arrivals_only_refused(&u->mqtt.arrivals);
+    if (p->type == MQTT_PUBACK || p->type == MQTT_PUBCOMP)
+        fetch_refused(u);
 }
 
 static void transparent_request(struct upstream *u, struct session *s, const struct mqtt_packet *p,
@@ -24,8 +31,10 @@ static void transparent_request(struct upstream *u, struct session *s, const str
                          now); /* the broker forgets it anyway: not into its window */
     else if (p->type == MQTT_PUBACK && p->code == MQTT_REFUSED)
         mqtt_client_refuse(&u->mqtt, p->receipt, now);
+    else if (p->type == MQTT_PINGREQ)
+        fetch_refused(u);
     else if (p->type != MQTT_CONNECT && p->type != MQTT_DISCONNECT)
-        forward(u, s, p, now);
+        forward(u, p, now);
     else if (p->connect.has_will && p->type == MQTT_DISCONNECT && u->mqtt.state == MQTT_CLIENT_ONLINE)
         upstream_publish_will(u, &p->connect.will,
                               now); /* else the broker's own copy appears (SN-WILL-10) */

@@ -250,7 +250,7 @@ bool upstream_hear(struct upstream *u, struct mqtt_packet *p, msec now, uint8_t 
     switch (mqtt_client_receive(&u->mqtt, p, now, &owner)) {
     case MQTT_EVENT_NONE: /* what was refused comes again only on a new connection (SN-SLP-11) */
         if (p->type == MQTT_PUBREL && u->session && !u->session->clean)
-            u->redial = arrivals_only_refused(&u->mqtt.arrivals);
+            u->redial = session_drained(u->session) && arrivals_only_refused(&u->mqtt.arrivals);
         return true;
     case MQTT_EVENT_CONNECTED:
         u->strategy->connected(u, p, now);

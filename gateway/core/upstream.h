@@ -26,7 +26,7 @@ struct upstream;
 
 struct strategy {
     /* What a session wants. QoS of a SUBSCRIBE, receipts and so on as in struct mqtt_packet. A PUBACK with
-     * code MQTT_REFUSED says that there is no room for that message. A DISCONNECT with
+     * code MQTT_REFUSED says that there is no room for that message, a PINGREQ that there is again. A DISCONNECT with
      * connect.has_will asks to publish that will first. A CONNECT of a session that is connected asks for the same
      * connection once more, since its will is another. */
     void (*request)(struct upstream *u, struct session *s, const struct mqtt_packet *p, msec now);
@@ -55,15 +55,16 @@ struct upstream {
     struct upstream_lacks lacks;
     size_t flight_limit; /* octets of unanswered requests kept for sending again */
     bool redial; /* transparent: the broker holds messages that it sends again only on a new connection */
+    bool fetching;      /* it was broken for that, and is back in a moment; set by the shell */
     msec offline_since; /* when a connection that was accepted broke; set by the shell */
     bool congested;     /* it was full, and is not empty enough yet (SN-CNG-4) */
     size_t waiting;     /* octets handed to the transport and not sent yet; set by the shell */
     struct hits hits;
     struct buffer scratch;   /* a topic with its prefix */
     uint64_t retain_cleared; /* messages to the broker, and ... */
-    uint64_t no_receiver, outside_prefix, no_memory,
-        held_too_long, /* ... messages from the broker, for the shell to count */
-        closed_over;   /* requests given up, because the broker closes the connection over them */
+    uint64_t no_receiver, outside_prefix, no_memory, held_too_long,
+        left_with_broker, /* ... messages from the broker, for the shell to count */
+        closed_over; /* requests given up, because the broker closes the connection over them */
 };
 
 void upstream_init(struct upstream *u, const struct strategy *strategy);

@@ -161,6 +161,24 @@ void node_wakes_until_a_message(struct node *n, const char *client_id)
     node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PINGREQ, .tail = span_text(client_id) });
 }
 
+unsigned node_collects(struct node *n, const char *client_id, unsigned next)
+{
+    struct mqttsn_message m = { 0 };
+    node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PINGREQ, .tail = span_text(client_id) });
+    for (;; next++) {
+        char text[16];
+        assert_int_equal(mqttsn_decode(hear(n, PATIENCE_MS), &m), MQTTSN_OK);
+        if (m.type == MQTTSN_PINGRESP)
+            return next;
+        assert_int_equal(m.type, MQTTSN_PUBLISH);
+        snprintf(text, sizeof text, "%u", next);
+        tail_is(&m, text);
+        node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PUBACK,
+                                               .topic_id = m.topic_id,
+                                               .message_id = m.message_id });
+    }
+}
+
 size_t node_discards(struct node *n)
 {
     size_t count = 0;

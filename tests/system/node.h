@@ -38,6 +38,10 @@ void node_hears_nothing(struct node *n);
 /* Wakes again and again until a message waits for it: nothing announces that the broker has sent it. */
 void node_wakes_until_a_message(struct node *n, const char *client_id);
 
+/* Wakes once and acknowledges all QoS 1 messages up to PINGRESP. Their texts must be numbers in order, from `next` on;
+ * returns the one that should come then. */
+unsigned node_collects(struct node *n, const char *client_id, unsigned next);
+
 /* Throws away what comes until nothing comes any more; returns how many frames that were. */
 size_t node_discards(struct node *n);
 

@@ -3,6 +3,8 @@
 #include "tests/system/node.h"
 #include "tests/system/peer.h"
 
+#include <stdio.h>
+
 static void wakes(struct node *n, const char *client_id)
 {
     node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PINGREQ, .tail = span_text(client_id) });
@@ -204,6 +206,28 @@ static void a_full_queue_gives_up_its_oldest_qos_0_message(struct scene *s) /* S
     node_expects(n, MQTTSN_PINGRESP);
 }
 
+/* More than fit, and more than Mosquitto sends ahead of acknowledgements. */
+static void what_a_full_queue_leaves_with_the_broker_comes_in_order(struct scene *s) /* SN-SLP-11 */
+{
+    enum { MANY = 30 };
+    struct node *n = node_open(gateway_start_with_broker(
+        s,
+        (struct settings){ .limits = "sleep_queue: {messages: 3, bytes: \"64KiB\", ttl: \"7d\"}" }));
+    struct peer *world = peer_open(s, "world");
+    node_connects_kept(n, "m1");
+    node_subscribes(n, "lamp/1", 1);
+    node_falls_asleep(n, 300);
+    for (unsigned i = 0; i < MANY; i++) {
+        char text[16];
+        snprintf(text, sizeof text, "%u", i);
+        peer_publishes(world, "lamp/1", 1, text);
+    }
+    unsigned next = 0;
+    for (int64_t deadline = deadline_in(PATIENCE_MS); next < MANY && deadline_left(deadline) > 0;)
+        next = node_collects(n, "m1", next);
+    assert_int_equal(next, MANY);
+}
+
 static void strict_sleep_sends_a_chatty_sleeper_away(struct scene *s) /* SN-SLP-14, strict_sleep */
 {
     struct node *n = node_open(gateway_start_with_broker(
@@ -230,6 +254,7 @@ int main(void)
         SCENE_IN_BOTH(a_lost_first_message_comes_again_at_the_next_pingreq),
         SCENE_IN_BOTH(a_client_that_sleeps_on_gets_the_rest_next_time),
         SCENE_IN_BOTH(a_full_queue_gives_up_its_oldest_qos_0_message),
+        SCENE_IN(what_a_full_queue_leaves_with_the_broker_comes_in_order, "transparent"),
         SCENE_IN_BOTH(strict_sleep_sends_a_chatty_sleeper_away),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -262,12 +262,33 @@ static void what_finds_no_room_is_not_put_on_disk(void **scene) /* SN-SLP-11, dr
         broker_receives(s, P(PUBACK, .packet_id = i));
     }
     broker_publishes(s, "lamp/1", "on", 1, 42);
-    dropped(s, DROP_QUEUE_FULL);
+    found_no_room(s);
     if (is_shared(scene)) /* nobody else would keep it for this client alone */
         broker_receives(s, P(PUBACK, .packet_id = 42));
     broker_receives_nothing(s);
     waiting_for_the_client(s, "m1", 2);
     assert_int_equal(s->store->last_row, 2);
+}
+
+/* Each was acknowledged when it was on disk, long before the client took it: that is no reason to fetch more. */
+static void what_stays_with_the_broker_is_fetched_when_the_queue_is_empty(void **scene) /* SN-SLP-11 */
+{
+    struct scene *s = *scene;
+    s->limits.queue_messages = 1;
+    given_client(scene, "m1", 1);
+    client_falls_asleep(s, "m1", 300);
+    broker_publishes(s, "lamp/1", "1", 1, 40);
+    broker_receives(s, P(PUBACK, .packet_id = 40));
+    broker_publishes(s, "lamp/1", "2", 1, 41);
+    found_no_room(s);
+    assert_false(session_of(s, "m1")->upstream->redial);
+    client_wakes(s);
+    uint16_t id =
+        client_receives(s, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
+    assert_false(session_of(s, "m1")->upstream->redial);
+    client_sends(s, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
+    client_receives(s, "m1", M(PINGRESP));
+    assert_true(session_of(s, "m1")->upstream->redial);
 }
 
 static void what_is_too_old_leaves_the_disk(void **scene) /* sleep_queue.ttl */
@@ -364,6 +385,7 @@ int main(void)
         KEPT_AGGREGATE(who_leaves_finds_its_messages_when_it_is_back),
         KEPT_BOTH(what_makes_room_leaves_the_disk),
         KEPT_BOTH(what_finds_no_room_is_not_put_on_disk),
+        KEPT_TRANSPARENT(what_stays_with_the_broker_is_fetched_when_the_queue_is_empty),
         KEPT_BOTH(what_is_too_old_leaves_the_disk),
         KEPT_BOTH(what_the_client_refuses_leaves_the_disk),
         KEPT_BOTH(who_is_congested_costs_no_disk),

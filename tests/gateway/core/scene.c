@@ -198,7 +198,9 @@ static void settle(struct scene *s, struct upstream *u, size_t client)
     scene_drop(s, DROP_MEMORY, u->no_memory);
     s->held_too_long += u->held_too_long;
     s->retain_cleared += u->retain_cleared;
-    u->retain_cleared = u->no_receiver = u->outside_prefix = u->no_memory = u->held_too_long = 0;
+    s->left_with_broker += u->left_with_broker;
+    u->retain_cleared = u->no_receiver = u->outside_prefix = u->no_memory = 0;
+    u->held_too_long = u->left_with_broker = 0;
 }
 
 static void settle_own(struct scene *s, struct scene_client *c)

@@ -55,7 +55,7 @@ struct scene {
     uint16_t max_message;
     uint32_t drop_octets; /* of the last message that was dropped for its size */
     bool unreachable;     /* nobody answers where the broker should be */
-    size_t held_too_long, retain_cleared;
+    size_t held_too_long, left_with_broker, retain_cleared;
     struct actions actions;
     struct scene_client clients[SCENE_CLIENTS];
     size_t client_count, link; /* `link`: whose connection the broker speaks on, in transparent mode */
@@ -113,6 +113,8 @@ uint16_t broker_receives(struct scene *s, struct mqtt_packet p);
 void nothing_is_sent(struct scene *s);
 void broker_receives_nothing(struct scene *s);
 void dropped(struct scene *s, enum drop why);
+/* A message found no room: it is dropped, if the broker would not keep it for this client alone; else it stays there. */
+void found_no_room(struct scene *s);
 void session_is(struct scene *s, const char *who, enum session_state state);
 void session_is_gone(struct scene *s, const char *who);
 

@@ -246,6 +246,16 @@ void dropped(struct scene *s, enum drop why)
     s->first_drop++;
 }
 
+void found_no_room(struct scene *s)
+{
+    if (s->shared) {
+        dropped(s, DROP_QUEUE_FULL);
+        return;
+    }
+    assert_int_equal(s->left_with_broker, 1);
+    s->left_with_broker = 0;
+}
+
 void session_is(struct scene *s, const char *who, enum session_state state)
 {
     assert_string_equal(session_state_name(session_of(s, who)->state), session_state_name(state));

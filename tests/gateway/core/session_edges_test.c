@@ -75,6 +75,16 @@ static void no_packet_id_is_lost_when_the_last_holder_unsubscribes(void **scene)
     assert_int_equal(session_of(*scene, "m1")->upstream->mqtt.flights.count, 0);
 }
 
+/* The shell does so in a moment. */
+static void the_broker_is_dialled_anew(struct scene *s, const char *who)
+{
+    struct upstream *u = session_of(s, who)->upstream;
+    assert_true(u->redial);
+    u->redial = false;
+    broker_goes_away(s);
+    broker_returns(s, true);
+}
+
 static void what_did_not_fit_comes_again_after_a_reconnect(void **scene) /* SN-SLP-11, SN-DLV-16 */
 {
     ((struct scene *)*scene)->limits.queue_messages = 1;
@@ -83,15 +93,14 @@ static void what_did_not_fit_comes_again_after_a_reconnect(void **scene) /* SN-S
     client_falls_asleep(*scene, "m1", 300);
     broker_publishes(*scene, "ab", "1", 1, 41);
     broker_publishes(*scene, "ab", "2", 1, 42);
-    dropped(*scene, DROP_QUEUE_FULL);
+    found_no_room(*scene);
     client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
     uint16_t id =
         client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
     client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
     broker_receives(*scene, P(PUBACK, .packet_id = 41));
     client_receives(*scene, "m1", M(PINGRESP));
-    broker_goes_away(*scene);
-    broker_returns(*scene, true);
+    the_broker_is_dialled_anew(*scene, "m1");
     broker_sends(*scene, P(PUBLISH, .dup = true, .qos = 1, .packet_id = 42, .topic = TEXT("ab"),
                            .payload = TEXT("2")));
     client_sends(*scene, "m1", M(PINGREQ, .tail = TEXT("m1")));
@@ -101,27 +110,52 @@ static void what_did_not_fit_comes_again_after_a_reconnect(void **scene) /* SN-S
     client_receives(*scene, "m1", M(PINGRESP));
 }
 
+/* An active client again, whose queue was full while it slept. */
+static void back_from_a_full_queue(struct scene *s)
+{
+    s->limits.queue_messages = 1;
+    client_connects(s, "m1", false);
+    client_subscribes(s, "m1", "ab", 1);
+    client_falls_asleep(s, "m1", 300);
+    broker_publishes(s, "ab", "1", 1, 41);
+    broker_publishes(s, "ab", "2", 1, 42);
+    found_no_room(s);
+    client_sends(s, "m1", M(CONNECT, .duration = 60));
+    client_receives(s, "m1", M(CONNACK));
+}
+
+static void client_takes(struct scene *s, const char *payload, uint16_t packet_id)
+{
+    uint16_t id =
+        client_receives(s, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT(payload)));
+    client_sends(s, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
+    broker_receives(s, P(PUBACK, .packet_id = packet_id));
+}
+
 static void one_message_that_did_not_fit_does_not_hold_back_those_behind_it(void **scene) /* SN-SLP-11, rule 7 */
 {
-    ((struct scene *)*scene)->limits.queue_messages = 1;
-    client_connects(*scene, "m1", false);
-    client_subscribes(*scene, "m1", "ab", 1);
-    client_falls_asleep(*scene, "m1", 300);
-    broker_publishes(*scene, "ab", "1", 1, 41);
-    broker_publishes(*scene, "ab", "2", 1, 42);
-    dropped(*scene, DROP_QUEUE_FULL);
-    client_sends(*scene, "m1", M(CONNECT, .duration = 60));
-    client_receives(*scene, "m1", M(CONNACK));
-    uint16_t id =
-        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
-    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
-    broker_receives(*scene, P(PUBACK, .packet_id = 41));
-    if (((struct scene *)*scene)->shared) /* refused with a count; its own broker connection keeps it instead */
-        broker_receives(*scene, P(PUBACK, .packet_id = 42));
+    back_from_a_full_queue(*scene);
+    client_takes(*scene, "1", 41);
+    broker_receives(*scene, P(PUBACK, .packet_id = 42)); /* refused with a count */
     broker_publishes(*scene, "ab", "3", 1, 43);
-    id = client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("3")));
-    client_sends(*scene, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
-    broker_receives(*scene, P(PUBACK, .packet_id = 43));
+    client_takes(*scene, "3", 43);
+}
+
+static void what_did_not_fit_is_fetched_in_order_when_the_queue_is_empty(void **scene) /* SN-SLP-11, rule 7 */
+{
+    back_from_a_full_queue(*scene);
+    broker_publishes(*scene, "ab", "3", 1, 43); /* behind one that stays, it stays */
+    found_no_room(*scene);
+    assert_false(session_of(*scene, "m1")->upstream->redial);
+    client_takes(*scene, "1", 41);
+    the_broker_is_dialled_anew(*scene, "m1");
+    broker_sends(*scene, P(PUBLISH, .dup = true, .qos = 1, .packet_id = 42, .topic = TEXT("ab"),
+                           .payload = TEXT("2")));
+    client_takes(*scene, "2", 42);
+    broker_sends(*scene, P(PUBLISH, .dup = true, .qos = 1, .packet_id = 43, .topic = TEXT("ab"),
+                           .payload = TEXT("3")));
+    client_takes(*scene, "3", 43);
+    assert_int_equal(((struct scene *)*scene)->left_with_broker, 0); /* each counts once */
 }
 
 static void a_clean_connect_that_means_resume_may_be_repeated(void **scene) /* SN-CONN-9, SN-SLP-12 */
@@ -233,7 +267,8 @@ int main(void)
         IN_BOTH(a_qos_2_number_used_again_is_a_new_message),
         IN_AGGREGATE(no_packet_id_is_lost_when_the_last_holder_unsubscribes),
         IN_TRANSPARENT(what_did_not_fit_comes_again_after_a_reconnect),
-        IN_BOTH(one_message_that_did_not_fit_does_not_hold_back_those_behind_it),
+        IN_AGGREGATE(one_message_that_did_not_fit_does_not_hold_back_those_behind_it),
+        IN_TRANSPARENT(what_did_not_fit_is_fetched_in_order_when_the_queue_is_empty),
         IN_BOTH(a_clean_connect_that_means_resume_may_be_repeated),
         IN_AGGREGATE(an_open_delivery_goes_on_after_a_reconnect_and_is_registered_again),
         IN_BOTH(an_open_delivery_goes_on_with_connack),

@@ -269,7 +269,7 @@ static void beyond_the_queue_qos_1_is_not_acknowledged(void **scene) /* SN-SLP-1
     client_sleeps(*scene, "lamp/1", 1);
     broker_publishes(*scene, "lamp/1", "1", 1, 41);
     broker_publishes(*scene, "lamp/1", "2", 1, 42);
-    dropped(*scene, DROP_QUEUE_FULL);
+    found_no_room(*scene);
     broker_receives_nothing(*scene);
 }
 
