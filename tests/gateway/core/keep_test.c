@@ -283,8 +283,7 @@ static void what_stays_with_the_broker_is_fetched_when_the_queue_is_empty(void *
     found_no_room(s);
     assert_false(session_of(s, "m1")->upstream->redial);
     client_wakes(s);
-    uint16_t id =
-        client_receives(s, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
+    uint16_t id = client_receives(s, "m1", M(PUBLISH, .qos = 1, .topic_id = 3, .tail = TEXT("1")));
     assert_false(session_of(s, "m1")->upstream->redial);
     client_sends(s, "m1", M(PUBACK, .topic_id = 3, .message_id = id));
     client_receives(s, "m1", M(PINGRESP));

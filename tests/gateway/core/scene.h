@@ -113,7 +113,7 @@ uint16_t broker_receives(struct scene *s, struct mqtt_packet p);
 void nothing_is_sent(struct scene *s);
 void broker_receives_nothing(struct scene *s);
 void dropped(struct scene *s, enum drop why);
-/* A message found no room: it is dropped, if the broker would not keep it for this client alone; else it stays there. */
+/* A message found no room: it is dropped if the broker would not keep it for this client alone, else it stays there. */
 void found_no_room(struct scene *s);
 void session_is(struct scene *s, const char *who, enum session_state state);
 void session_is_gone(struct scene *s, const char *who);
