@@ -220,6 +220,8 @@ static void session_went_on(struct gateway *g, struct peer *one, unsigned from)
 {
     const struct session *s = peer_session(one);
     g->metrics.counts[METRIC_lost] += s->state == SESSION_LOST;
+    if (s->state == SESSION_CONNECTING && s->clean)
+        gateway_hold_forget(g, one);
     if (s->state != from && log_wants(LEVEL_DEBUG))
         log_debug("session %s: %s -> %s", log_text(s->client_id),
                   session_state_name((enum session_state)from), session_state_name(s->state));

@@ -163,6 +163,19 @@ void gateway_hold_no_more(struct gateway *g, struct peer *one, msec now)
     }
 }
 
+void gateway_hold_forget(struct gateway *g, struct peer *one)
+{
+    struct held *h, *behind;
+    for (h = peer_kept(one)->held > 0 ? TAILQ_FIRST(&g->held) : NULL; h; h = behind) {
+        behind = TAILQ_NEXT(h, next);
+        if (h->peer != one || h->kind != HELD_SEND || h->message.type != MQTTSN_PUBLISH)
+            continue;
+        TAILQ_REMOVE(&g->held, h, next);
+        peer_kept(one)->held--;
+        free(h);
+    }
+}
+
 void gateway_hold_free(struct gateway *g)
 {
     for (struct held *h; (h = TAILQ_FIRST(&g->held));) {

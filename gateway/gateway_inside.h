@@ -138,6 +138,7 @@ void gateway_hold_ack(struct gateway *g, struct peer *one, const struct mqtt_pac
 void gateway_release(struct gateway *g, msec now);       /* what is on disk */
 void gateway_release_plain(struct gateway *g, msec now); /* what promises nothing */
 void gateway_hold_no_more(struct gateway *g, struct peer *one, msec now); /* it is forgotten */
+void gateway_hold_forget(struct gateway *g, struct peer *one); /* messages for it: it begins anew */
 void gateway_hold_free(struct gateway *g);
 
 /* ---- gateway_drain.c: messages for the broker leave ---- */

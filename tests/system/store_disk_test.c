@@ -136,6 +136,23 @@ static void pubcomp_waits_for_the_disk(struct scene *s)
     assert_int_equal(node_expects(n, MQTTSN_PUBCOMP).message_id, id);
 }
 
+/* It knows none of the topic ids of the connection before. */
+static void a_client_that_begins_anew_is_not_sent_what_a_full_disk_held(struct scene *s)
+{
+    struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
+    struct peer *world = peer_open(s, "world");
+    node_connects(n, "m1");
+    node_subscribes(n, "lamp/1", 2);
+    disk_is_full(n->gateway);
+    peer_publishes(world, "lamp/1", 2, "old");
+    gateway_logs(n->gateway, "state: ");
+    pings(n);
+    node_connects(n, "m1");
+    disk_has_room(n->gateway);
+    gateway_logs(n->gateway, "is well again");
+    node_hears_nothing(n);
+}
+
 static void others_notice_nothing_of_a_full_disk(struct scene *s)
 {
     struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
@@ -159,6 +176,7 @@ int main(void)
         SCENE_IN_BOTH(a_full_disk_owes_its_promise_and_serves_on),
         SCENE_IN_BOTH(a_full_disk_owes_qos_2_and_gives_it_once),
         SCENE_IN_BOTH(pubcomp_waits_for_the_disk),
+        SCENE_IN_BOTH(a_client_that_begins_anew_is_not_sent_what_a_full_disk_held),
         SCENE_IN_BOTH(others_notice_nothing_of_a_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
