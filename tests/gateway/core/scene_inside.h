@@ -36,6 +36,5 @@ void scene_drop_arrivals(struct scene *s, size_t client);
 bool scene_commit(struct scene *s);
 /* Does each row belong to a message that is there? */
 bool scene_rows_are_owned(const struct scene *s);
-void stored_copy(struct stored_text *to, struct span from);
 
 void said_add(struct said_list *l, const char *who, struct span bytes);

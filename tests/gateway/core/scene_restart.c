@@ -138,7 +138,7 @@ void the_gateway_is_killed(struct scene *s)
     bool shared = s->shared != NULL;
     aggregate_free(s->shared);
     s->shared = NULL;
-    s->store->open = s->store->on_disk;
+    stored_copy(&s->store->open, &s->store->on_disk);
     s->store->first_held = s->store->held_count = 0;
     s->store->keeping = (struct keeping){ .on = true };
     if (shared)
@@ -147,90 +147,30 @@ void the_gateway_is_killed(struct scene *s)
 
 /* ---- the next one ------------------------------------------------------------------------------------------------ */
 
-static struct span text_of(const struct stored_text *t)
-{
-    return span_of(t->bytes, t->len);
-}
-
-static void restore_will(struct session *s, const struct stored_session *row)
-{
-    const struct mqttsn_message topic = { .type = MQTTSN_WILLTOPIC,
-                                          .qos = row->will_qos,
-                                          .retain = row->will_retain,
-                                          .tail = text_of(&row->will_topic) };
-    if (!row->has_will)
-        return;
-    assert_true(will_set_topic(&s->will, &topic));
-    assert_true(will_set_message(s->will, text_of(&row->will_message)));
-}
-
 /* The other mode than in the earlier run. */
 static bool has_moved(const struct scene *s, const struct stored_session *row)
 {
     return row->shared != (s->shared != NULL);
 }
 
-static void restore_subscription(struct scene *s, struct session *session,
-                                 const struct stored_subscription *row, bool moved)
-{
-    struct subscription *sub = subscriptions_restore(&session->subscriptions, text_of(&row->filter),
-                                                     (enum subscription_standing)row->standing);
-    assert_non_null(sub);
-    sub->qos = row->qos;
-    sub->topic_id_type = row->topic_id_type;
-    sub->topic_id = row->topic_id;
-    if (s->shared && !moved && sub->standing == SUBSCRIPTION_GRANTED)
-        assert_true(aggregate_restore(s->shared, session, sub->filter, row->qos));
-}
-
 static void restore_session(struct scene *s, struct scene_client *c, const struct stored_session *row)
 {
     struct session *session = &c->session;
     scene_begin(s, c);
-    session->clean = row->clean;
-    session->keep_alive_s = row->keep_alive_s;
-    session->sleep_s = row->sleep_s;
-    session->last_message_id = row->last_message_id;
-    session->topics.last_id = row->last_topic_id;
-    restore_will(session, row);
-    session_restore(session, (enum session_state)row->state, row->since, s->now);
+    stored_load_session(row, session, s->now);
     if (!s->shared && session_is_connected(session))
         scene_own(s, c);
-    for (size_t i = 0; i < row->topic_count; i++)
-        assert_true(registry_restore(&session->topics, row->topics[i].id,
-                                     text_of(&row->topics[i].name),
-                                     (enum topic_standing)row->topics[i].standing));
-    for (size_t i = 0; i < row->subscription_count; i++)
-        restore_subscription(s, session, &row->subscriptions[i], has_moved(s, row));
-    for (size_t i = 0; i < EXCHANGES; i++) {
-        struct exchange e = row->exchanges[i];
-        e.packet_id = 0;
-        if (row->places >> i & 1U)
-            session_restore_exchange(session, i, &e);
-    }
+    stored_load_tables(row, session, has_moved(s, row) ? NULL : s->shared);
 }
 
 static void restore_message(struct scene *s, const struct stored_message *row)
 {
-    const struct mqtt_packet p = { .type = MQTT_PUBLISH,
-                                   .qos = row->qos,
-                                   .retain = row->retain,
-                                   .topic = text_of(&row->topic),
-                                   .payload = text_of(&row->payload) };
     struct scene_client *c = &s->clients[row->client];
-    struct queued *q = queued_new(&p, row->since);
-    assert_non_null(q);
+    struct queued *q = stored_load_message(row);
     assert_true(c->here);
-    q->row = row->row;
-    q->up = row->up;
-    q->phase = row->phase;
-    q->message_id = row->message_id;
     s->actions.count = 0;
-    if (row->up && has_moved(s, &s->store->on_disk.sessions[row->client])) {
-        q->phase = QUEUED_WAITING;
-        q->message_id = 0;
-        actions_keep(&s->actions, q);
-    }
+    if (row->up && has_moved(s, &s->store->on_disk.sessions[row->client]))
+        stored_begin_anew(q, &s->actions);
     session_restore_message(&c->session, q, s->now, &s->actions);
     if (s->actions.count > 0)
         scene_perform(s, c);
@@ -238,7 +178,7 @@ static void restore_message(struct scene *s, const struct stored_message *row)
 
 static void restore_arrival(struct scene *s, const struct stored_arrival *row)
 {
-    struct scene_client *c = row->client < SCENE_CLIENTS ? &s->clients[row->client] : NULL;
+    struct scene_client *c = row->client < STORED_SHARED ? &s->clients[row->client] : NULL;
     if (c && !c->here)
         return;
     if (c && !c->dialled)
@@ -267,7 +207,7 @@ static void go_on(struct scene *s, struct scene_client *c)
 void the_gateway_starts(struct scene *s)
 {
     const struct stored *d = &s->store->on_disk; /* rows may go from the open batch on the way */
-    s->store->on_disk = s->store->open;
+    stored_copy(&s->store->on_disk, &s->store->open);
     for (size_t i = 0; i < s->client_count; i++)
         if (d->sessions[i].here)
             restore_session(s, &s->clients[i], &d->sessions[i]);

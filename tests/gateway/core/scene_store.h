@@ -1,66 +1,12 @@
 /* scene_store.h -- the store on the stage of scene.h: what is put there outlives the gateway, as of the last commit.
  *
- * It reads the same marks that gateway_keep.c reads, holds what gateway_hold.c holds and restores as gateway_restore.c
- * does, so a mark that the core forgets to set shows after a kill. It commits after each input unless a test makes it
- * wait. At the end of a scene each row must belong to a message that a session still has. */
+ * The rows are those of stored.h; here is what waits for a commit, as in gateway_hold.c, and how the next run begins. It
+ * commits after each input unless a test makes it wait. At the end of a scene each row must belong to a message that a
+ * session still has. */
 #pragma once
 
 #include "tests/gateway/core/scene.h"
-
-enum { STORE_ROWS = 160, STORE_FEW = 12, STORE_TEXT = 48 };
-
-struct stored_text {
-    uint8_t bytes[STORE_TEXT];
-    size_t len;
-};
-
-struct stored_message {
-    uint64_t row;
-    size_t client; /* its place in scene.clients */
-    bool up, retain;
-    uint8_t qos, phase;
-    uint16_t message_id;
-    msec since;
-    struct stored_text topic, payload;
-};
-
-struct stored_topic {
-    uint16_t id;
-    uint8_t standing;
-    struct stored_text name;
-};
-
-struct stored_subscription {
-    uint8_t qos, topic_id_type, standing;
-    uint16_t topic_id;
-    struct stored_text filter;
-};
-
-struct stored_session {
-    bool here, clean, shared, has_will, will_retain;
-    uint8_t state, will_qos;
-    uint16_t keep_alive_s, sleep_s, last_message_id, last_topic_id;
-    msec since;
-    struct stored_text will_topic, will_message;
-    struct stored_topic topics[STORE_FEW];
-    struct stored_subscription subscriptions[STORE_FEW];
-    size_t topic_count, subscription_count;
-    uint8_t places; /* a bit for each exchange that is there */
-    struct exchange exchanges[EXCHANGES];
-};
-
-struct stored_arrival {
-    size_t client;
-    uint16_t packet_id;
-    uint32_t digest;
-};
-
-struct stored {
-    struct stored_session sessions[SCENE_CLIENTS];
-    struct stored_message messages[STORE_ROWS];
-    struct stored_arrival arrivals[STORE_FEW];
-    size_t message_count, arrival_count;
-};
+#include "tests/gateway/core/stored.h"
 
 enum held_kind { HELD_NOTHING, HELD_SEND, HELD_ACK };
 
@@ -71,7 +17,7 @@ struct held {
     size_t client;
     struct mqttsn_message message; /* its tail is in `tail` */
     struct mqtt_packet ack;
-    uint8_t tail[STORE_TEXT];
+    uint8_t tail[STORED_TEXT];
 };
 
 struct scene_store {
