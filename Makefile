@@ -83,7 +83,7 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags Makefile
 $(PURE_LIB): $(call objects,$(PURE))
 $(SHELL_LIB): $(call objects,$(SHELL_SRC))
 $(TOOL_LIB): $(call objects,$(TOOL_SRC))
-$(SESSIONS_LIB): $(call objects,$(wildcard tests/fuzz/sessions/*.c))
+$(SESSIONS_LIB): $(call objects,$(wildcard tests/fuzz/sessions/*.c tests/gateway/core/stored*.c))
 $(SYSTEM_LIB): $(call objects,$(filter-out $(SYSTEM_TESTS),$(wildcard tests/system/*.c)))
 $(DESK_LIB): $(call objects,$(filter-out $(UNIT_TESTS),$(wildcard tests/gateway/*.c)))
 $(STAGE_LIB): $(call objects,$(filter-out $(UNIT_TESTS),$(wildcard tests/gateway/core/*.c)))

@@ -3,7 +3,7 @@
  * It remembers each request until it is answered and each message of its own until it is acknowledged, in a window as
  * brokers have one. Whatever the gateway writes is decoded; an acknowledgement for something that was never sent, or
  * was acknowledged before, breaks a promise. */
-#include "tests/fuzz/sessions/world.h"
+#include "tests/fuzz/sessions/disk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,9 +49,11 @@ static void ack_heard(struct world *w, struct line *l, const struct mqtt_packet 
     struct sent *one = sent_by_id(l, p->packet_id);
     if (p->type == MQTT_PUBACK) {
         must(w, one && one->qos == 1, "PUBACK to the broker is for a message that waits for it");
+        judge_acknowledged(w, l, one->tag);
         sent_end(l, one);
     } else if (p->type == MQTT_PUBREC) {
         must(w, one && one->qos == 2, "PUBREC to the broker is for a message that waits for it");
+        judge_acknowledged(w, l, one->tag);
         if (!one->released)
             owe(w, l, &(struct due){ .type = MQTT_PUBREL, .packet_id = p->packet_id });
         one->received = true;
@@ -84,6 +86,10 @@ static void request_heard(struct world *w, struct line *l, const struct mqtt_pac
     bool publish = p->type == MQTT_PUBLISH;
     if (publish)
         judge_published(w, l, p);
+    if (publish && p->qos == 2)
+        judge_received(w, l, p);
+    if (p->type == MQTT_PUBREL)
+        judge_released(l, p->packet_id);
     if (!publish || p->qos > 0)
         owe(w, l,
             &(struct due){ .type = answer_to(p),
@@ -121,6 +127,8 @@ static void hear(struct world *w, struct line *l, struct span frame)
     if (mqtt_decode(frame, &heard) != MQTT_OK || !upstream_hear(l->up, &heard, w->now, &refused) ||
         refused != 0)
         line_lost(w, l);
+    else if (heard.type == MQTT_CONNACK && !heard.session_present)
+        disk_drop_arrivals(w, l);
     world_settle(w);
 }
 
@@ -158,14 +166,14 @@ static void send_again(struct world *w, struct line *l)
             broker_says(w, l,
                         (struct mqtt_packet){ .type = MQTT_PUBREL, .packet_id = one->packet_id });
         } else if (one) {
-            uint8_t payload[] = { 'd', (uint8_t)(one->tag >> 8), (uint8_t)one->tag };
+            uint8_t payload[NODE_FRAME_MAX] = { 'd', (uint8_t)(one->tag >> 8), (uint8_t)one->tag };
             broker_says(w, l,
                         (struct mqtt_packet){ .type = MQTT_PUBLISH,
                                               .dup = true,
                                               .qos = one->qos,
                                               .packet_id = one->packet_id,
                                               .topic = node_topic(w->tag_topics[one->tag]),
-                                              .payload = span_of(payload, sizeof payload) });
+                                              .payload = span_of(payload, one->len) });
         }
     }
 }
@@ -177,8 +185,10 @@ void broker_accepts(struct world *w, struct line *l, bool session_present)
         return;
     l->asked = false;
     l->stored = !l->clean;
-    if (!present)
+    if (!present) {
         l->sent_count = 0;
+        judge_forgotten(w, l);
+    }
     broker_says(w, l, (struct mqtt_packet){ .type = MQTT_CONNACK, .session_present = present });
     send_again(w, l);
 }
@@ -217,27 +227,37 @@ void broker_answers(struct world *w, struct line *l, size_t which, uint8_t code)
     broker_says(w, l, p);
 }
 
+/* A clean session that just begins asked for nothing, and is not on disk. */
+static bool knows_nobody(const struct world *w, const struct line *l)
+{
+    return w->disk && l != &w->lines[WORLD_SHARED] && !w->disk->open.sessions[l - w->lines].here;
+}
+
 void broker_publishes(struct world *w, struct line *l, uint8_t topic, uint8_t how, uint8_t size)
 {
-    enum { FLAG_RETAIN = 0x04 };
+    enum { FLAG_RETAIN = 0x04, PACKET_IDS = 48 }; /* so few that they come again */
     uint8_t payload[NODE_FRAME_MAX] = { 'd', (uint8_t)(w->tag_count >> 8), (uint8_t)w->tag_count };
     uint8_t qos = how % 3;
-    if (!line_is_up(l) || w->tag_count == WORLD_TAGS || (qos > 0 && l->sent_count == WORLD_WINDOW))
+    if (!line_is_up(l) || knows_nobody(w, l) || w->tag_count == WORLD_TAGS ||
+        (qos > 0 && l->sent_count == WORLD_WINDOW))
         return;
+    size_t len = 3 + (size > 200 ? size * 2U : size / 4U);
     do {
-        l->last_packet_id++;
-    } while (l->last_packet_id == 0 || sent_by_id(l, l->last_packet_id));
+        l->last_packet_id = (uint16_t)(l->last_packet_id % PACKET_IDS + 1);
+    } while (sent_by_id(l, l->last_packet_id));
     w->tag_topics[w->tag_count] = topic;
+    w->tag_ids[w->tag_count] = qos > 0 ? l->last_packet_id : 0;
     if (qos > 0)
-        l->sent[l->sent_count++] =
-            (struct sent){ .packet_id = l->last_packet_id, .tag = w->tag_count, .qos = qos };
+        l->sent[l->sent_count++] = (struct sent){
+            .packet_id = l->last_packet_id, .tag = w->tag_count, .len = (uint16_t)len, .qos = qos
+        };
     w->tag_count++;
     struct mqtt_packet p = { .type = MQTT_PUBLISH,
                              .qos = qos,
                              .retain = how & FLAG_RETAIN,
                              .packet_id = qos > 0 ? l->last_packet_id : 0,
                              .topic = node_topic(topic),
-                             .payload = span_of(payload, 3 + (size > 200 ? size * 2U : size / 4U)) };
+                             .payload = span_of(payload, len) };
     judge_expects(w, l, &p);
     broker_says(w, l, p);
     judge_reached(w, l);

@@ -35,6 +35,31 @@ static uint8_t *credit(struct client *c, enum answer a, uint16_t message_id)
     return &c->credit[a][message_id % sizeof c->credit[a]];
 }
 
+/* QoS 2 with a store: a new message, or the same once more? */
+static void up_again(const struct world *w, struct up *u)
+{
+    bool expired = w->now - u->opened >= w->limits.qos2_expiry;
+    if ((u->open && !expired) || judge_remembers(w, u))
+        return;
+    u->fresh++;
+    u->open = true;
+    u->opened = w->now;
+}
+
+/* With a store it ends here: PUBCOMP may have to wait for its commit. */
+static void up_released(struct world *w, const struct client *c, uint16_t message_id)
+{
+    for (size_t i = 0; w->disk && i < w->up_count; i++) {
+        struct up *u = &w->ups[i];
+        if (u->client != c - w->clients || u->message_id != message_id || !u->open || u->qos != 2)
+            continue;
+        u->open = false;
+        u->answered = w->now - u->opened < w->limits.qos2_expiry;
+        u->after = c->requests - judge_places(&c->session, w->now);
+        u->ended = w->now;
+    }
+}
+
 static void up_heard(struct world *w, const struct client *c, const struct mqttsn_message *m)
 {
     uint32_t digest = inflight_digest(m);
@@ -47,6 +72,8 @@ static void up_heard(struct world *w, const struct client *c, const struct mqtts
         bool same = u->digest == digest;
         known = known || same;
         u->dup = same && m->dup;
+        if (same && w->disk && u->qos == 2)
+            up_again(w, u);
         if (!same) /* the client begins anew with an old number */
             u->open = u->answered = false;
     }
@@ -56,11 +83,14 @@ static void up_heard(struct world *w, const struct client *c, const struct mqtts
                                              .message_id = m->message_id,
                                              .content = judge_hash(m->tail),
                                              .digest = digest,
-                                             .dup = m->dup };
+                                             .dup = m->dup,
+                                             .open = w->disk && m->qos == 2,
+                                             .opened = w->now,
+                                             .fresh = 1 };
 }
 
 /* All are forgotten that the client has under way, or was answered. */
-static void ups_forget(struct world *w, const struct client *c)
+void ups_forget(struct world *w, const struct client *c)
 {
     for (size_t i = 0; i < w->up_count; i++)
         if (w->ups[i].client == c - w->clients)
@@ -68,7 +98,7 @@ static void ups_forget(struct world *w, const struct client *c)
 }
 
 /* By all that will not make room before what ends now: what is open, and what ended at the same moment. */
-static size_t places_taken(const struct session *s, msec now)
+size_t judge_places(const struct session *s, msec now)
 {
     size_t taken = 0;
     for (size_t i = 0; i < EXCHANGES; i++) {
@@ -87,7 +117,7 @@ static void ups_end(struct world *w, const struct client *c, const struct mqttsn
             continue;
         u->open = false;
         u->answered = m->return_code == MQTTSN_ACCEPTED && w->now - u->opened < w->limits.qos2_expiry;
-        u->after = c->requests - places_taken(&c->session, w->now);
+        u->after = c->requests - judge_places(&c->session, w->now);
         u->ended = w->now;
     }
 }
@@ -100,6 +130,32 @@ static void request_heard(struct client *c, enum answer a, uint16_t message_id)
     *have = (uint8_t)(*have + (*have < UINT8_MAX));
     if (there && (a == ANSWER_SUBSCRIBE || a == ANSWER_UNSUBSCRIBE || a == ANSWER_REGISTER))
         c->owed[a][message_id % sizeof c->owed[a]] = true;
+}
+
+/* The node has the message, or says so: one that waits for a commit may be acknowledged by chance. */
+static void judge_taken(struct client *c, const struct mqttsn_message *m)
+{
+    struct ledger *g = &c->ledger;
+    const struct delivery *d = &c->session.delivery;
+    bool takes =
+        m->type == MQTTSN_PUBREC || (m->type == MQTTSN_PUBACK && m->return_code == MQTTSN_ACCEPTED);
+    uint16_t tag = g->published.tag;
+    if (!takes || m->message_id == 0)
+        return;
+    if (d->message && m->message_id == d->publish_id)
+        tag = judge_tag(queued_payload(d->message));
+    else if (m->message_id != g->published.message_id)
+        return;
+    if (tag < WORLD_TAGS && (g->fates[tag] & FATE_OWED))
+        g->fates[tag] |= FATE_TAKEN;
+}
+
+/* By a REGISTER that was sent, or by chance by one that waits for a commit. */
+static bool is_registered(const struct client *c, uint16_t message_id)
+{
+    const struct delivery *d = &c->session.delivery;
+    return message_id == c->ledger.registered ||
+           (d->phase == DELIVERY_REGISTER && d->message_id == message_id);
 }
 
 void judge_heard(struct world *w, struct client *c, const struct mqttsn_message *m)
@@ -115,9 +171,12 @@ void judge_heard(struct world *w, struct client *c, const struct mqttsn_message 
     c->requests += publishes || m->type == MQTTSN_SUBSCRIBE || m->type == MQTTSN_UNSUBSCRIBE;
     if (publishes)
         up_heard(w, c, m);
+    if (m->type == MQTTSN_PUBREL)
+        up_released(w, c, m->message_id);
     if (m->type == MQTTSN_CONNECT)
         ups_forget(w, c);
-    if (m->type == MQTTSN_REGACK && m->message_id == c->ledger.registered)
+    judge_taken(c, m);
+    if (m->type == MQTTSN_REGACK && is_registered(c, m->message_id))
         c->ledger.unproven = false;
 }
 
@@ -135,24 +194,27 @@ static void judge_acceptance(struct world *w, struct client *c, const struct mqt
 {
     bool accepted = w->up_count == WORLD_UPS;
     for (size_t i = 0; i < w->up_count; i++) {
-        const struct up *u = &w->ups[i];
-        accepted = accepted || (u->client == c - w->clients && u->message_id == m->message_id &&
-                                u->qos == (m->type == MQTTSN_PUBACK ? 1 : 2) && u->accepted);
+        struct up *u = &w->ups[i];
+        bool own = u->client == c - w->clients && u->message_id == m->message_id &&
+                   u->qos == (m->type == MQTTSN_PUBACK ? 1 : 2) && (u->accepted || u->safe);
+        accepted = accepted || own;
+        u->told = u->told || own;
     }
-    must(w, accepted, "nobody is told \"accepted\" before the broker accepted");
+    must(w, accepted, "nobody is told \"accepted\" before the broker accepted, or the disk");
 }
 
-static void judge_told(struct client *c, const struct mqttsn_message *m)
+static void judge_told(struct client *c, const struct mqttsn_message *m, bool there)
 {
-    bool tells = m->type == MQTTSN_REGACK || m->type == MQTTSN_SUBACK || m->type == MQTTSN_REGISTER;
+    bool answer = m->type == MQTTSN_REGACK || m->type == MQTTSN_SUBACK;
+    bool tells = m->type == MQTTSN_REGISTER || (answer && m->return_code == MQTTSN_ACCEPTED);
     const struct topic *t = tells ? registry_find_id(&c->session.topics.normal, m->topic_id) : NULL;
-    if (t && m->topic_id < IDS_TOLD)
+    if (t && there && m->topic_id < IDS_TOLD)
         c->ledger.told[m->topic_id] = judge_hash(t->name);
     if (m->type == MQTTSN_REGISTER)
         c->ledger.registered = m->message_id;
 }
 
-static void judge_answer(struct world *w, struct client *c, const struct mqttsn_message *m)
+static void judge_answer(struct world *w, struct client *c, const struct mqttsn_message *m, bool there)
 {
     if (m->type == MQTTSN_PUBACK || m->type == MQTTSN_PUBREC)
         spend(w, c, ANSWER_PUBLISH, m);
@@ -168,7 +230,17 @@ static void judge_answer(struct world *w, struct client *c, const struct mqttsn_
         spend(w, c, ANSWER_UNSUBSCRIBE, m);
     if (m->type == MQTTSN_REGACK)
         spend(w, c, ANSWER_REGISTER, m);
-    judge_told(c, m);
+    judge_told(c, m, there);
+}
+
+/* The session of an earlier run knows it by the subscription alone. */
+static struct span subscribed_as(const struct session *s, uint16_t topic_id)
+{
+    for (size_t i = 0; i < s->subscriptions.count; i++)
+        if (s->subscriptions.list[i].topic_id_type == MQTTSN_PREDEFINED &&
+            s->subscriptions.list[i].topic_id == topic_id)
+            return s->subscriptions.list[i].filter;
+    return (struct span){ 0 };
 }
 
 static struct span name_of(struct world *w, struct client *c, const struct mqttsn_message *m)
@@ -185,6 +257,8 @@ static struct span name_of(struct world *w, struct client *c, const struct mqtts
     else
         must(w, m->topic_id < IDS_TOLD && c->ledger.told[m->topic_id] != 0,
              "a node hears a topic id before it is used");
+    if (m->topic_id_type == MQTTSN_PREDEFINED && w->disk && !t)
+        return subscribed_as(s, m->topic_id);
     must(w, t != NULL, "a message is delivered with an id that exists");
     if (m->topic_id_type == MQTTSN_NORMAL)
         must(w, c->ledger.told[m->topic_id] == judge_hash(t->name),
@@ -218,12 +292,22 @@ static void judge_delivery(struct world *w, struct client *c, const struct mqtts
          "a PUBLISH has a message id if it has QoS");
     must(w, !m->dup || (g->published.message_id == m->message_id && g->published.content == content),
          "DUP repeats what was sent");
-    if (m->qos > 0) {
-        g->published.message_id = m->message_id;
-        g->published.content = content;
-    } else {
-        g->ended++;
-    }
+}
+
+void judge_sent(struct client *c, const struct mqttsn_message *m)
+{
+    struct ledger *g = &c->ledger;
+    if (m->type != MQTTSN_PUBLISH || m->qos == 0)
+        return;
+    g->published.message_id = m->message_id;
+    g->published.content = judge_hash(m->tail);
+    g->published.tag = judge_tag(m->tail);
+}
+
+/* It is over as it leaves. */
+void judge_decided(struct client *c, const struct mqttsn_message *m)
+{
+    c->ledger.ended += m->type == MQTTSN_PUBLISH && m->qos == 0;
 }
 
 static bool sent_by_gateway(enum mqttsn_type type)
@@ -242,19 +326,20 @@ static bool sent_by_gateway(enum mqttsn_type type)
     }
 }
 
-void judge_frame(struct world *w, struct client *c, const struct mqttsn_message *m)
+void judge_frame(struct world *w, struct client *c, const struct mqttsn_message *m, bool there)
 {
     uint8_t room[2000];
     struct writer to = writer_of(room, sizeof room);
     struct mqttsn_message again;
     must(w, mqttsn_encode(m, &to) == MQTTSN_OK, "what goes to a node encodes");
     size_t len = sizeof room - to.left;
-    must(w, len == mqttsn_encoded_len(m) && len <= c->session.max_message,
+    must(w, len == mqttsn_encoded_len(m) && (!there || len <= c->session.max_message),
          "what goes to a node fits its radio");
     must(w, mqttsn_decode(span_of(room, len), &again) == MQTTSN_OK && again.type == m->type,
          "what goes to a node decodes");
     must(w, sent_by_gateway(m->type), "the gateway says only what gateways say");
-    judge_answer(w, c, m);
-    if (m->type == MQTTSN_PUBLISH)
+    judge_answer(w, c, m, there);
+    if (m->type == MQTTSN_PUBLISH && there)
         judge_delivery(w, c, m);
+    judge_sent(c, m);
 }

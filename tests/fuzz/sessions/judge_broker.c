@@ -22,19 +22,26 @@ static bool holds(const struct client *c, struct span topic, bool granted)
 void judge_handed(struct world *w, struct client *c, const struct mqtt_packet *p)
 {
     struct ledger *g = &c->ledger;
+    uint16_t tag = judge_tag(p->payload);
     must(w, (p->qos > 0) == (p->receipt != 0), "a message with QoS is answered for");
-    must(w, c->session.upstream != w->lines[WORLD_SHARED].up || holds(c, p->topic, false),
+    must(w,
+         c->session.upstream != w->lines[WORLD_SHARED].up || holds(c, p->topic, false) || g->lingers,
          "a client gets from the shared connection what it asked for");
     g->handed++;
     if (g->order_count < WORLD_ORDER)
-        g->order[g->order_count++] = judge_tag(p->payload);
+        g->order[g->order_count++] = tag;
     if (p->receipt == 0)
         return;
+    must(w, p->qos != 2 || c->moved || !(g->fates[tag] & (FATE_SAFE | FATE_TAKEN)),
+         "a QoS 2 message of the broker is taken once");
+    if (w->disk) /* a copy on disk that still waits is as good */
+        g->fates[tag] = FATE_OWED | (judge_has(&c->session, tag) ? g->fates[tag] & FATE_SAFE : 0);
     for (size_t i = 0; i < g->open_count; i++)
         must(w, g->open[i].receipt != p->receipt, "a message is given to a session once");
     must(w, g->open_count < sizeof g->open / sizeof g->open[0], "messages that wait are bounded");
     g->open[g->open_count].receipt = p->receipt;
     g->open[g->open_count].received = false;
+    g->open[g->open_count].tag = tag;
     g->open[g->open_count++].qos = p->qos;
 }
 
@@ -57,6 +64,14 @@ void judge_reached(struct world *w, const struct line *l)
         must(w, g->handed <= g->expected + 1, "a message reaches a client once");
         must(w, !g->wants || g->handed > g->expected, "a message reaches everybody who wants it");
     }
+}
+
+void judge_refused(struct client *c, uint32_t receipt)
+{
+    struct ledger *g = &c->ledger;
+    for (size_t i = 0; i < g->open_count; i++)
+        if (g->open[i].receipt == receipt)
+            g->fates[g->open[i].tag] = 0;
 }
 
 /* ---- from a session ---------------------------------------------------------------------------------------------- */
@@ -91,7 +106,7 @@ void judge_request(struct world *w, struct client *c, const struct mqtt_packet *
     c->ledger.will_left = true;
 }
 
-void judge_drop(struct client *c, enum drop why)
+void judge_drop(struct world *w, struct client *c, enum drop why)
 {
     switch (why) {
     case DROP_TOO_LARGE:
@@ -105,6 +120,12 @@ void judge_drop(struct client *c, enum drop why)
     case DROP_SESSION_ENDED:
         c->ledger.drops++;
         break;
+    case DROP_UPLINK_EXPIRED:
+    case DROP_CLOSED_OVER:
+        c->ledger.closed_over = c->ledger.closed_over || why == DROP_CLOSED_OVER;
+        w->up_drops++;
+        judge_given_up(w, &c->session);
+        break;
     default:
         break;
     }
@@ -113,7 +134,7 @@ void judge_drop(struct client *c, enum drop why)
 /* ---- on the wire ------------------------------------------------------------------------------------------------- */
 
 /* Is it a repetition that came soon enough after the answer, with no more requests since than there are places? */
-static bool is_remembered(const struct world *w, const struct up *u)
+bool judge_remembers(const struct world *w, const struct up *u)
 {
     msec age = w->now - u->ended;
     bool soon = age < w->limits.retry * (w->limits.retry_count + 1U);
@@ -138,11 +159,11 @@ void judge_published(struct world *w, struct line *l, const struct mqtt_packet *
         return;
     must(w, p->qos == only->qos || (w->lacks.qos2 && p->qos == 1),
          "a message keeps its QoS on the way to the broker");
-    if (p->packet_id <= only->packet_id) /* once more, after the connection broke: ids rise */
+    if (w->disk || p->packet_id <= only->packet_id) /* once more, after the connection broke: ids rise */
         return;
     bool over = !only->open || w->now - only->opened >= w->limits.qos2_expiry;
     must(w, over, "a message is published once while its exchange is open");
-    must(w, !is_remembered(w, only),
+    must(w, !judge_remembers(w, only),
          "a message that was answered is not published when it is repeated");
     only->opened = w->now;
     only->open = true;

@@ -3,7 +3,7 @@
  *
  * The moves between states are written down here once more, from figure 4 of the standard and the procedures of
  * section 6, with what may cause them. */
-#include "tests/fuzz/sessions/world.h"
+#include "tests/fuzz/sessions/disk.h"
 
 #define TO(state) (1U << SESSION_##state)
 
@@ -40,11 +40,14 @@ static const unsigned cause_of[SESSION_STATES] = {
 static void judge_move(struct world *w, struct client *c, enum session_state next, enum input in)
 {
     must(w, cause_of[next] >> in & 1U, "a state is entered for its reasons only");
-    must(w, next != SESSION_LOST || !c->session.will || c->ledger.will_left,
+    must(w, next != SESSION_LOST || !c->session.will || c->ledger.will_left || c->session.will_out,
          "a client that is lost leaves its will");
     if (next == SESSION_CONNECTING) { /* a new connection knows nothing of the ids of the last one */
         memset(c->ledger.told, 0, sizeof c->ledger.told);
         c->ledger.will_left = false;
+        c->era++;
+        if (c->session.clean) /* whatever the broker sends now is new, even if it never heard of this */
+            memset(c->ledger.fates, 0, sizeof c->ledger.fates);
     }
 }
 
@@ -53,10 +56,26 @@ static bool hears(enum session_state state)
     return state != SESSION_ASLEEP && state != SESSION_DISCONNECTED && state != SESSION_LOST;
 }
 
+/* On a shared connection it goes the way of all that must not be lost. */
+static void judge_will(struct world *w, struct client *c, enum input in)
+{
+    bool kept = false, lost = false;
+    for (size_t i = 0; i < w->actions.count; i++) {
+        const struct action *a = &w->actions.list[i];
+        kept = kept || (a->kind == ACTION_KEEP && a->keep->up);
+        lost = lost || a->kind == ACTION_STATE;
+    }
+    if (!kept || !lost || c->session.state != SESSION_LOST || in == INPUT_RECEIVE)
+        return;
+    must(w, !c->ledger.will_left, "a will appears once");
+    c->ledger.will_left = true;
+}
+
 /* The list says which states were left, one after the other. */
 void judge_moves(struct world *w, struct client *c, enum session_state before, enum input in)
 {
     enum session_state last = before;
+    judge_will(w, c, in);
     bool moved = false, delivers = false;
     for (size_t i = 0; i < w->actions.count; i++) {
         const struct action *a = &w->actions.list[i];
@@ -110,6 +129,8 @@ static void judge_messages(struct world *w, struct client *c)
             s->delivery.message->receipt != 0 && ledger_has(g, s->delivery.message->receipt);
     }
     must(w, answered_for == g->open_count, "a message that is not answered for yet is still there");
+    if (w->disk) /* what is on disk is answered for and still waits: see judge_fates */
+        return;
     must(w, g->ended + waiting <= g->handed, "no message ends twice");
     must(w, g->handed <= g->ended + waiting + g->drops, "nothing vanishes silently");
 }
@@ -181,13 +202,13 @@ static void judge_flights(struct world *w, const struct line *l)
             asked += f->table[i].packet_len;
         if (is_filter(&f->table[i]) && f->table[i].packet_len > last)
             last = f->table[i].packet_len;
-        must(w, f->table[i].state != FLIGHT_RESERVED,
+        must(w, f->table[i].state != FLIGHT_RESERVED || f->table[i].kept,
              "a packet id that was reserved is used or given back");
     }
     must(w, count == f->count && bytes == f->bytes && twos == f->exactly_once,
          "requests are counted right");
-    must(w, asked <= l->up->flight_limit + last + count * HEADERS,
-         "unanswered requests stay within the limit");
+    size_t limit = w->disk ? w->most.uplink_bytes : l->up->flight_limit; /* kept ones had others */
+    must(w, asked <= limit + last + count * HEADERS, "unanswered requests stay within the limit");
 }
 
 /* What a session left behind is nobody's (design rule 3: the next one at its place inherits nothing). */
@@ -264,9 +285,13 @@ static bool all_are_there(const struct world *w)
 
 void judge_calm(struct world *w)
 {
-    for (size_t i = 0; i < WORLD_CLIENTS; i++)
+    judge_missing(w);
+    for (size_t i = 0; i < WORLD_CLIENTS; i++) {
+        must(w, !w->clients[i].here || w->clients[i].session.uplink.count == 0,
+             "what waits for the broker reaches it");
         if (w->clients[i].here)
             judge_client_calm(w, &w->clients[i]);
+    }
     for (size_t i = 0; i < WORLD_LINES; i++) {
         const struct line *l = &w->lines[i];
         const struct client *c = line_client(w, l);

@@ -2,7 +2,7 @@
  *
  * One line is shared by the aggregate's clients and is always wanted; each other client gets one with its first
  * CONNECT, and it stays until the session leaves and nothing is unanswered. Dialling succeeds at once or not at all. */
-#include "tests/fuzz/sessions/world.h"
+#include "tests/fuzz/sessions/disk.h"
 
 #include <stdio.h>
 
@@ -71,6 +71,9 @@ void line_lost(struct world *w, struct line *l)
         world_feed_broker(w, c, &(struct mqtt_packet){ .type = MQTT_CONNACK, .code = UNAVAILABLE });
     else if (c && c->here)
         world_client_tick(w, c);
+    for (size_t i = 0; l == &w->lines[WORLD_SHARED] && i < WORLD_CLIENTS; i++)
+        if (w->clients[i].here && w->clients[i].session.uplink.count > 0)
+            world_client_tick(w, &w->clients[i]);
 }
 
 void line_dial(struct world *w, struct line *l)
@@ -87,29 +90,52 @@ void line_dial(struct world *w, struct line *l)
 
 /* ---- begin and end ----------------------------------------------------------------------------------------------- */
 
-static void line_make(struct world *w, struct line *l, struct client *c)
+/* Far from those of earlier runs: the broker may have some of them under way that nobody wrote down. */
+static uint16_t first_id(const struct world *w)
 {
+    enum { FAR = 1000 };
+    return (uint16_t)(w->restarts * FAR);
+}
+
+void line_make_own(struct world *w, struct client *c)
+{
+    struct line *l = &w->lines[c - w->clients];
     upstream_init(&l->own, &transparent_strategy);
     mqtt_client_init(&l->own.mqtt, KEEP_ALIVE, w->limits.connect_timeout);
+    l->own.mqtt.flights.last_packet_id = first_id(w);
     l->own.session = &c->session;
     l->own.flight_limit = w->limits.uplink_bytes;
     l->own.lacks = w->lacks;
+    l->own.keeping = w->common.keeping;
     l->up = &l->own;
     l->made = true;
     c->session.upstream = l->up;
 }
 
-void line_open_shared(struct world *w)
+/* Not dialled yet. */
+void line_make_shared(struct world *w)
 {
     struct line *l = &w->lines[WORLD_SHARED];
     w->aggregate = aggregate_new(7);
     l->up = aggregate_upstream(w->aggregate);
     mqtt_client_init(&l->up->mqtt, KEEP_ALIVE, w->limits.connect_timeout);
+    l->up->mqtt.flights.last_packet_id = first_id(w);
     l->up->flight_limit = w->limits.uplink_bytes;
     l->up->lacks = w->lacks;
+    l->up->keeping = w->common.keeping;
     l->made = l->wanted = true;
-    line_dial(w, l);
-    broker_accepts(w, l, false);
+}
+
+/* Nobody says DISCONNECT. What the broker knows stays. */
+void lines_kill(struct world *w)
+{
+    lines_free(w);
+    w->aggregate = NULL;
+    for (size_t i = 0; i < WORLD_LINES; i++) {
+        struct line *l = &w->lines[i];
+        l->made = l->wanted = l->asked = false;
+        l->due_count = 0;
+    }
 }
 
 void lines_free(struct world *w)
@@ -142,8 +168,10 @@ static void own_connect(struct world *w, struct line *l, struct client *c,
         l->made = false;
     }
     if (!l->made)
-        line_make(w, l, c);
+        line_make_own(w, c);
     hang_up(w, l);
+    if (p->connect.clean)
+        disk_drop_arrivals(w, l);
     l->up->strategy->request(l->up, &c->session, p, w->now);
     l->wanted = true;
     line_dial(w, l);
@@ -181,8 +209,7 @@ void line_leave(struct world *w, struct client *c)
 void line_settle(struct world *w, struct line *l)
 {
     struct hits *h = &l->up->hits;
-    for (struct arrival *a; (a = arrivals_forget_next(&l->up->mqtt.arrivals));)
-        arrivals_end(&l->up->mqtt.arrivals, a);
+    disk_forget_arrivals(w, l);
     while (h->next < h->count) {
         struct hit hit = h->list[h->next++];
         struct client *c = hit.session ? client_of(w, hit.session) : NULL;
@@ -196,4 +223,41 @@ void line_settle(struct world *w, struct line *l)
     bool idle = l->up->mqtt.flights.count == 0 || l->up->mqtt.state != MQTT_CLIENT_ONLINE;
     if (!l->wanted && l->up->mqtt.state != MQTT_CLIENT_OFFLINE && idle)
         hang_up(w, l);
+}
+
+/* ---- what waits for the broker ----------------------------------------------------------------------------------- */
+
+/* A client that left before its messages did: its connection is opened once more, for them. */
+static void dial_for(struct world *w, struct client *c)
+{
+    struct line *own = &w->lines[c - w->clients];
+    if (!own->made || c->session.upstream != &own->own || own->own.mqtt.state != MQTT_CLIENT_OFFLINE)
+        return;
+    own->wanted = true;
+    line_dial(w, own);
+}
+
+static bool drain_one(struct world *w, struct client *c)
+{
+    struct session *s = &c->session;
+    if (!c->here || s->uplink.count == 0 || !session_wants_turn(s))
+        return false;
+    if (!s->upstream || !upstream_online(s->upstream)) {
+        dial_for(w, c);
+        return false;
+    }
+    enum session_state before = s->state;
+    w->actions.count = 0;
+    bool more = session_drain(s, w->disk->safe, w->now, &w->actions) || w->actions.count > 0;
+    world_perform(w, c, before, INPUT_TICK);
+    return more;
+}
+
+bool lines_drain(struct world *w)
+{
+    bool more = false;
+    for (size_t i = 0; w->disk && i < WORLD_CLIENTS; i++)
+        while (drain_one(w, &w->clients[i]))
+            more = true;
+    return more;
 }

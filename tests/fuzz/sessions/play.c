@@ -1,9 +1,11 @@
 /* play.c -- the bytes of the session fuzzer as a program of steps: nodes speak, the broker answers or does not, time
  * passes, connections break, settings change.
  *
- * An octet chooses the step, the next ones its details; a program that ends early ends with zeros. At the end all calm
- * down: broker and nodes answer everything, and then nothing may be left open. */
-#include "tests/fuzz/sessions/world.h"
+ * The first two octets choose the world, with a store or without. Then one chooses a step, the next ones its details; a
+ * program that ends early ends with zeros. In a world with a store it commits now or later, falls ill and gets well, and
+ * the gateway is killed and starts again. At the end all calm down: broker and nodes answer everything, and then nothing
+ * may be left open. */
+#include "tests/fuzz/sessions/disk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,6 +240,12 @@ static void step_time(struct world *w, struct reader *in)
         world_time(w, spans[dice % 48U / 4U], TICKS);
 }
 
+static void step_disk(struct world *w, struct reader *in)
+{
+    uint8_t how = read_u8(in);
+    disk_step(w, how, read_u8(in));
+}
+
 /* ---- the program ------------------------------------------------------------------------------------------------- */
 
 static void step(struct world *w, struct reader *in)
@@ -271,8 +279,11 @@ static void step(struct world *w, struct reader *in)
         step_crowd,
     };
     enum { KNOWN = sizeof steps / sizeof steps[0], MUTATED = KNOWN + 4, LIMITS, CHOICES = 43 };
-    uint8_t which = read_u8(in) % CHOICES;
-    if (which < KNOWN)
+    enum { DISK_FROM = 230 };
+    uint8_t dice = read_u8(in), which = dice % CHOICES;
+    if (w->disk && dice >= DISK_FROM)
+        step_disk(w, in);
+    else if (which < KNOWN)
         steps[which](w, in);
     else if (which < MUTATED)
         step_message(w, in, (uint8_t)(1 + which % 3));
@@ -313,6 +324,7 @@ static void calm_down(struct world *w)
 {
     enum { ROUNDS = 12 };
     w->unreachable = false;
+    disk_calm(w);
     for (size_t round = 0; round < ROUNDS; round++) {
         calm_broker(w);
         for (size_t i = 0; i < WORLD_CLIENTS; i++)
@@ -327,7 +339,8 @@ static void calm_down(struct world *w)
 size_t sessions_play(const uint8_t *bytes, size_t len)
 {
     struct reader in = reader_of(span_of(bytes, len));
-    struct world *w = world_new(read_u8(&in));
+    uint8_t kind = read_u8(&in);
+    struct world *w = world_new(kind, read_u8(&in));
     w->trace = getenv("SESSIONS_TRACE") != NULL;
     for (; in.left > 0 && w->step < STEPS_MAX; w->step++)
         step(w, &in);

@@ -4,7 +4,7 @@
  * decides is performed in order: sends leave at once, requests go through the strategy, a session that is over is
  * freed last. After every call the judge looks at what was said and at what is kept. Each frame lies in a block of its
  * own that is freed after the call, so that a span kept too long is found by the address sanitizer. */
-#include "tests/fuzz/sessions/world.h"
+#include "tests/fuzz/sessions/disk.h"
 
 #include "mqttsn/message_text.h"
 
@@ -22,12 +22,16 @@ static bool wants_answer(const struct mqttsn_message *m)
            m->type == MQTTSN_WILLMSGREQ;
 }
 
-static void say(struct world *w, struct client *c, const struct mqttsn_message *m)
+void world_say(struct world *w, struct client *c, int to, const struct mqttsn_message *m)
 {
     char line[300];
+    bool there = to >= 0 && c->address == to;
     if (w->trace)
-        fprintf(stderr, "  > %s %s\n", c->name, mqttsn_text(m, line, sizeof line));
-    judge_frame(w, c, m);
+        fprintf(stderr, "  > %s %s%s\n", c->name, mqttsn_text(m, line, sizeof line),
+                there ? "" : " (where it was)");
+    judge_frame(w, c, m, there);
+    if (!there)
+        return;
     c->session.unsent = (uint16_t)(c->session.unsent + c->session.radio_reports);
     if (wants_answer(m)) {
         c->seen = *m;
@@ -38,32 +42,59 @@ static void say(struct world *w, struct client *c, const struct mqttsn_message *
 
 static void forget(struct world *w, struct client *c)
 {
+    disk_forget(w, c);
     line_leave(w, c);
     session_clear(&c->session);
     c->here = c->waits = false;
     c->address = -1;
 }
 
-/* What the last call decided, in order; then what is left is looked at. */
-static void perform(struct world *w, struct client *c, enum session_state before, enum input in)
+static void perform_one(struct world *w, struct client *c, const struct action *a, uint64_t ticket)
 {
-    bool over = false;
+    if (a->kind == ACTION_SEND && c->address >= 0) {
+        judge_decided(c, &a->send);
+        if (!disk_holds_frame(w, c, &a->send, ticket))
+            world_say(w, c, c->address, &a->send);
+    }
+    if (a->kind == ACTION_UPSTREAM) {
+        judge_request(w, c, &a->upstream);
+        if (!disk_holds_packet(w, c, &a->upstream, ticket))
+            line_ask(w, c, &a->upstream);
+    }
+}
+
+/* Before what is said about them leaves. */
+static void judge_drops(struct world *w, struct client *c)
+{
     for (size_t i = 0; i < w->actions.count; i++) {
         const struct action *a = &w->actions.list[i];
-        if (a->kind == ACTION_SEND && c->address >= 0)
-            say(w, c, &a->send);
-        if (a->kind == ACTION_UPSTREAM) {
-            judge_request(w, c, &a->upstream);
-            line_ask(w, c, &a->upstream);
-        }
         if (a->kind == ACTION_DROP)
-            judge_drop(c, a->drop.why);
-        over = over || a->kind == ACTION_FORGET;
+            judge_drop(w, c, a->drop.why);
+        if (a->kind == ACTION_UPSTREAM && a->upstream.code == MQTT_REFUSED)
+            judge_refused(c, a->upstream.receipt);
     }
+    judge_fates(w, c);
+}
+
+/* What the last call decided, in order; then what is left is looked at. */
+void world_perform(struct world *w, struct client *c, enum session_state before, enum input in)
+{
+    bool over = false;
+    judge_drops(w, c);
+    uint64_t ticket = disk_keep(w, c);
+    for (size_t i = 0; i < w->actions.count; i++) {
+        perform_one(w, c, &w->actions.list[i], ticket);
+        over = over || w->actions.list[i].kind == ACTION_FORGET;
+    }
+    if (before != SESSION_CONNECTING && c->session.state == SESSION_CONNECTING)
+        disk_forget_publishes(w, c);
     judge_moves(w, c, before, in);
     judge_session(w, c);
     bool away = c->session.state == SESSION_DISCONNECTED || c->session.state == SESSION_LOST;
-    must(w, over || !away || !c->session.clean, "nothing is kept of a clean session that is over");
+    bool restored = w->disk && before == c->session.state; /* its CONNECT was under way at a kill */
+    must(w, over || !away || !c->session.clean || c->session.uplink.count > 0 || restored,
+         "nothing is kept of a clean session that is over");
+    c->ledger.lingers = c->ledger.lingers || (away && c->session.clean && !over);
     if (over)
         forget(w, c);
     else if (away)
@@ -78,7 +109,7 @@ static void feed(struct world *w, struct client *c, const struct mqttsn_message 
     judge_heard(w, c, m);
     w->actions.count = 0;
     session_receive(&c->session, m, w->now, &w->actions);
-    perform(w, c, before, INPUT_RECEIVE);
+    world_perform(w, c, before, INPUT_RECEIVE);
     world_settle(w);
 }
 
@@ -89,7 +120,7 @@ void world_feed_broker(struct world *w, struct client *c, const struct mqtt_pack
         judge_handed(w, c, p);
     w->actions.count = 0;
     session_broker(&c->session, p, w->now, &w->actions);
-    perform(w, c, before, INPUT_BROKER);
+    world_perform(w, c, before, INPUT_BROKER);
 }
 
 void world_client_lost(struct world *w, struct client *c)
@@ -97,7 +128,7 @@ void world_client_lost(struct world *w, struct client *c)
     enum session_state before = c->session.state;
     w->actions.count = 0;
     session_lose(&c->session, w->now, &w->actions);
-    perform(w, c, before, INPUT_LOSE);
+    world_perform(w, c, before, INPUT_LOSE);
     world_settle(w);
 }
 
@@ -106,7 +137,7 @@ void world_client_dismissed(struct world *w, struct client *c)
     enum session_state before = c->session.state;
     w->actions.count = 0;
     session_dismiss(&c->session, w->now, &w->actions);
-    perform(w, c, before, INPUT_LOSE);
+    world_perform(w, c, before, INPUT_LOSE);
     world_settle(w);
 }
 
@@ -115,22 +146,31 @@ void world_radio_sent(struct world *w, struct client *c)
     enum session_state before = c->session.state;
     w->actions.count = 0;
     session_sent(&c->session, w->now, &w->actions);
-    perform(w, c, before, INPUT_SENT);
+    world_perform(w, c, before, INPUT_SENT);
     world_settle(w);
+}
+
+static void settle_lines(struct world *w)
+{
+    for (size_t i = 0; i < WORLD_LINES; i++)
+        if (w->lines[i].made)
+            line_settle(w, &w->lines[i]);
 }
 
 /* What the broker connections have for sessions, until nothing is left; each may ask for more. */
 void world_settle(struct world *w)
 {
-    for (size_t i = 0; i < WORLD_LINES; i++)
-        if (w->lines[i].made)
-            line_settle(w, &w->lines[i]);
+    do {
+        settle_lines(w);
+        (void)lines_drain(w);
+        settle_lines(w);
+    } while (disk_turn(w));
     judge_lines(w);
 }
 
 /* ---- whose message is it? ---------------------------------------------------------------------------------------- */
 
-static struct client *by_address(struct world *w, int address)
+struct client *world_at(struct world *w, int address)
 {
     for (size_t i = 0; i < WORLD_CLIENTS; i++)
         if (w->clients[i].here && w->clients[i].address == address)
@@ -146,19 +186,26 @@ static struct client *by_name(struct world *w, struct span name)
     return NULL;
 }
 
+void world_move(struct client *c, int address)
+{
+    c->session.radio_reports = address >= REPORTING_FROM;
+    c->session.max_message = c->session.radio_reports ? 84 : 1400;
+    c->session.unsent = 0;
+    c->address = address;
+}
+
 static void move(struct world *w, struct client *c, int address)
 {
     struct session *s = &c->session;
-    struct client *there = by_address(w, address);
+    struct client *there = world_at(w, address);
     bool elsewhere = c->address >= 0 && c->address / HOSTS_OF != address / HOSTS_OF;
     s->unproven = s->unproven || elsewhere;
     c->ledger.unproven = c->ledger.unproven || elsewhere;
-    s->radio_reports = address >= REPORTING_FROM;
-    s->max_message = s->radio_reports ? 84 : 1400;
-    s->unsent = 0;
     if (there && there != c)
         world_client_lost(w, there);
-    c->address = address;
+    world_move(c, address);
+    c->era++;
+    s->changed = true;
 }
 
 static size_t session_count(const struct world *w)
@@ -169,6 +216,14 @@ static size_t session_count(const struct world *w)
     return n;
 }
 
+void world_begin_session(struct world *w, struct client *c)
+{
+    c->here = session_init(&c->session, span_text(c->name), &w->common, w->now);
+    c->session.access = &w->access;
+    if (world_shares(w, c))
+        c->session.upstream = w->lines[WORLD_SHARED].up;
+}
+
 static bool begin_session(struct world *w, struct client *c)
 {
     if (session_count(w) >= WORLD_SESSIONS)
@@ -176,10 +231,8 @@ static bool begin_session(struct world *w, struct client *c)
     c->ledger = (struct ledger){ 0 };
     memset(c->credit, 0, sizeof c->credit);
     memset(c->owed, 0, sizeof c->owed);
-    c->here = session_init(&c->session, span_text(c->name), &w->common, w->now);
-    c->session.access = &w->access;
-    if (world_shares(w, c))
-        c->session.upstream = w->lines[WORLD_SHARED].up;
+    ups_forget(w, c);
+    world_begin_session(w, c);
     return c->here;
 }
 
@@ -216,7 +269,7 @@ static bool route(struct world *w, int address, const struct mqttsn_message *m)
         return route_connect(w, address, m);
     if (m->type == MQTTSN_PINGREQ && m->tail.len > 0)
         return route_wake(w, address, m);
-    struct client *c = by_address(w, address);
+    struct client *c = world_at(w, address);
     if (!c || !mqttsn_sent_by_client(m->type) || m->type == MQTTSN_SEARCHGW ||
         m->type == MQTTSN_ADVERTISE || m->type == MQTTSN_GWINFO)
         return false;
@@ -266,7 +319,7 @@ void world_client_tick(struct world *w, struct client *c)
     enum session_state before = c->session.state;
     w->actions.count = 0;
     session_tick(&c->session, w->now, &w->actions);
-    perform(w, c, before, INPUT_TICK);
+    world_perform(w, c, before, INPUT_TICK);
     world_settle(w);
 }
 

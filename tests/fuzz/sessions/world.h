@@ -18,7 +18,8 @@ enum {
     WORLD_WINDOW = 12, /* messages that the broker sends ahead of acknowledgements */
     NODE_FRAME_MAX = 600,
     NODE_PAYLOAD_MAX = 128,
-    NODE_MARK = 4,     /* octets at the front of a payload that tell it from all others */
+    NODE_MARK = 4, /* octets at the front of a payload that tell it from all others */
+    WORLD_RECEIVED = 128,
     WORLD_ORDER = 256, /* messages to one session whose order is looked at */
     IDS_TOLD = 512,
     WORLD_BEGIN = 1000000,
@@ -38,6 +39,20 @@ struct up {
     bool answered;      /* to the end, at `ended`, ... */
     size_t after; /* ... as the client's request of this number: so many places may be used up */
     msec opened, ended;
+    /* with a store */
+    bool safe;    /* it was on disk once */
+    bool told;    /* the node was told "accepted" */
+    bool excused; /* the broker forgot a session while it was under way */
+    uint16_t fresh,
+        published; /* QoS 2: how often it was a new message; how often the broker published it */
+};
+
+/* With a store: what became of a QoS 1 or 2 message of the broker, for one client. */
+enum fate {
+    FATE_OWED = 1,   /* it was given to the session */
+    FATE_SAFE = 2,   /* it was on disk once */
+    FATE_TAKEN = 4,  /* the node acknowledged it */
+    FATE_DROPPED = 8 /* for a counted reason */
 };
 
 /* An answer that a node may expect: one for each request of its kind. */
@@ -55,22 +70,27 @@ struct ledger {
     uint32_t told[IDS_TOLD]; /* by normal topic id: the name that the client heard for it on this connection, hashed */
     struct {
         uint32_t receipt;
+        uint16_t tag;
         uint8_t qos;
         bool received; /* QoS 2: PUBREC was asked for */
     } open[64];        /* QoS 1 and 2 messages that it still answers for */
     size_t open_count;
-    size_t handed;               /* messages from the broker: given to the session, */
-    size_t expected;             /* ... before the last one that the broker sent, */
-    bool wants;                  /* ... which is for this session too */
-    size_t ended;                /* delivered or answered for, */
-    size_t drops;                /* dropped for a counted reason */
-    bool will_left;              /* on this connection */
-    bool unproven;               /* heard from another host, and did not answer a REGISTER since */
-    uint16_t registered;         /* the message id of the last REGISTER to it */
-    uint16_t order[WORLD_ORDER]; /* tags in the order of their coming, */
+    size_t handed;             /* messages from the broker: given to the session, */
+    size_t expected;           /* ... before the last one that the broker sent, */
+    bool wants;                /* ... which is for this session too */
+    size_t ended;              /* delivered or answered for, */
+    size_t drops;              /* dropped for a counted reason, */
+    size_t drops_used;         /* ... of which so many are explained by what is missing */
+    uint8_t fates[WORLD_TAGS]; /* enum fate */
+    bool will_left;            /* on this connection */
+    bool closed_over;          /* the broker closed a connection over one of its messages */
+    bool lingers;  /* its clean session was over before the broker had all that it took from it */
+    bool unproven; /* heard from another host, and did not answer a REGISTER since */
+    uint16_t registered;            /* the message id of the last REGISTER to it */
+    uint16_t order[WORLD_ORDER];    /* tags in the order of their coming, */
     size_t order_count, order_next; /* looked through up to here */
     struct {
-        uint16_t message_id;
+        uint16_t message_id, tag;
         uint32_t content;
     } published; /* the last PUBLISH with QoS 1 or 2 to the client */
 };
@@ -89,11 +109,13 @@ struct client {
     struct mqttsn_message said;        /* its last PUBLISH with QoS 1 or 2, ... */
     uint8_t payload[NODE_PAYLOAD_MAX]; /* ... and the payload of it */
     size_t requests;                   /* that take a place among its exchanges */
+    bool moved; /* it had another kind of connection once, and so a QoS 2 handshake may have ended in the middle */
+    size_t era; /* counted up by each new connection, and each move */
 };
 
 /* A message of the broker that the gateway did not acknowledge to the end. */
 struct sent {
-    uint16_t packet_id, tag;
+    uint16_t packet_id, tag, len;
     uint8_t qos;
     bool received, released; /* PUBREC came, PUBREL went */
 };
@@ -118,6 +140,11 @@ struct line {
     size_t sent_count;
     uint16_t last_packet_id;
     uint16_t stray_releases; /* PUBREL for nothing: each may bring a PUBCOMP for nothing */
+    struct {
+        uint16_t packet_id;
+        uint32_t content;
+    } received[WORLD_RECEIVED]; /* QoS 2 messages that the gateway did not release yet */
+    size_t received_count;
 };
 
 enum input { INPUT_RECEIVE, INPUT_BROKER, INPUT_TICK, INPUT_SENT, INPUT_LOSE };
@@ -129,6 +156,8 @@ struct world {
     struct access access;
     struct common common;
     struct aggregate *aggregate;
+    struct disk *disk; /* NULL: nothing outlives the gateway (disk.h) */
+    size_t up_drops; /* messages for the broker that were accepted and then dropped for a counted reason */
     uint8_t aggregated; /* a bit for each client that uses the shared line */
     bool unreachable;   /* nobody answers where the broker should be */
     msec now;
@@ -138,16 +167,17 @@ struct world {
     size_t upstream_octets; /* that any line has written */
     struct up ups[WORLD_UPS];
     size_t up_count;
-    uint8_t tag_topics[WORLD_TAGS]; /* of the broker's messages, by the number that each carries */
+    uint16_t tag_ids[WORLD_TAGS];   /* the packet ids of the broker's messages, and their topics, */
+    uint8_t tag_topics[WORLD_TAGS]; /* ... by the number that each carries */
     uint16_t tag_count;
     uint8_t short_name[2]; /* room for one that the judge looks at */
-    size_t step;
+    size_t step, restarts;
     bool trace;
 };
 
 /* ---- world_setup.c ----------------------------------------------------------------------------------------------- */
 
-MUST_CHECK struct world *world_new(uint8_t kind);
+MUST_CHECK struct world *world_new(uint8_t kind, uint8_t store);
 void world_free(struct world *w);
 void world_limits(struct world *w, uint8_t kind); /* others from now on: a reload */
 
@@ -158,6 +188,14 @@ static inline bool world_shares(const struct world *w, const struct client *c)
 {
     return (w->aggregated & 1U << (c - w->clients)) != 0;
 }
+
+/* A frame to where the client is, or was; -1: to one who has a new connection since. */
+void world_say(struct world *w, struct client *c, int to, const struct mqttsn_message *m);
+/* What the client's session decided, which is in w->actions. */
+void world_perform(struct world *w, struct client *c, enum session_state before, enum input in);
+void world_begin_session(struct world *w, struct client *c);
+void world_move(struct client *c, int address);
+struct client *world_at(struct world *w, int address); /* NULL: nobody */
 
 /* A frame from an address, as it is. */
 void world_hears(struct world *w, int address, struct span frame);
@@ -176,7 +214,9 @@ msec world_next_deadline(const struct world *w);
 
 /* ---- lines.c ----------------------------------------------------------------------------------------------------- */
 
-void line_open_shared(struct world *w);
+void line_make_shared(struct world *w);
+void line_make_own(struct world *w, struct client *c);
+void lines_kill(struct world *w);
 void line_ask(struct world *w, struct client *c, const struct mqtt_packet *p);
 void line_leave(struct world *w, struct client *c);
 void line_settle(struct world *w, struct line *l);
@@ -184,6 +224,8 @@ void line_lost(struct world *w, struct line *l);
 void line_dial(struct world *w, struct line *l);
 /* NULL: shared, or the session is over. */
 struct client *line_client(struct world *w, const struct line *l);
+/* Each client's turn to hand over what waits for the broker. True: something happened. */
+bool lines_drain(struct world *w);
 void lines_free(struct world *w);
 
 /* ---- broker.c ---------------------------------------------------------------------------------------------------- */
@@ -221,15 +263,35 @@ void judge_handed(struct world *w, struct client *c, const struct mqtt_packet *p
 /* Who must get the message that the broker is about to send, and afterwards: did they, once each? */
 void judge_expects(struct world *w, const struct line *l, const struct mqtt_packet *p);
 void judge_reached(struct world *w, const struct line *l);
-void judge_frame(struct world *w, struct client *c, const struct mqttsn_message *m);
+/* It leaves, to where the client is: `there`; and before that, when it was decided. */
+void judge_frame(struct world *w, struct client *c, const struct mqttsn_message *m, bool there);
+/* Was sent, or might have been: what has DUP later is this. */
+void judge_sent(struct client *c, const struct mqttsn_message *m);
+void judge_decided(struct client *c, const struct mqttsn_message *m);
 void judge_request(struct world *w, struct client *c, const struct mqtt_packet *p);
-void judge_drop(struct client *c, enum drop why);
+/* The broker keeps it. */
+void judge_refused(struct client *c, uint32_t receipt);
+void judge_drop(struct world *w, struct client *c, enum drop why);
+/* The broker's message with this tag is acknowledged to it. */
+void judge_acknowledged(struct world *w, const struct line *l, uint16_t tag);
+/* A QoS 2 PUBLISH, and a PUBREL. */
+void judge_received(struct world *w, struct line *l, const struct mqtt_packet *p);
+void judge_released(struct line *l, uint16_t packet_id);
 void judge_moves(struct world *w, struct client *c, enum session_state before, enum input in);
 void judge_session(struct world *w, struct client *c);
 void judge_lines(struct world *w);
 void judge_published(struct world *w, struct line *l, const struct mqtt_packet *p);
 void judge_accepted(struct world *w, uint32_t content);
 void judge_calm(struct world *w); /* everything had time to end */
+/* Does the gateway still know that it was answered? */
+bool judge_remembers(const struct world *w, const struct up *u);
+size_t judge_places(const struct session *s,
+                    msec now); /* that will not make room for another exchange now */
+void ups_forget(struct world *w, const struct client *c); /* they begin anew, whatever was under way */
+void judge_given_up(struct world *w, const struct session *s); /* messages for the broker */
+bool judge_has(const struct session *s, uint16_t tag);         /* a message of the broker */
+void judge_missing(struct world *w); /* what nodes were told is accepted, and the broker never got */
+void judge_fates(struct world *w, struct client *c);
 uint32_t judge_hash(struct span s);
 uint16_t judge_tag(struct span payload); /* the number that a message of the broker carries */
 

@@ -1,8 +1,9 @@
 /* world_setup.c -- how the world of the session fuzzer begins and ends, and the limits that hold in it.
  *
- * One octet chooses which clients share a connection, what the broker lacks and the first limits; a reload brings
- * others while sessions are there. They are small, so that programs of a few hundred steps meet each of them. */
-#include "tests/fuzz/sessions/world.h"
+ * One octet chooses which clients share a connection, what the broker lacks and the first limits, another whether there
+ * is a store; a reload brings other limits while sessions are there. They are small, so that programs of a few hundred
+ * steps meet each of them. */
+#include "tests/fuzz/sessions/disk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,10 @@ static void raise(struct limits *most, const struct limits *l)
         most->queue_bytes = l->queue_bytes;
     if (l->inflight_in > most->inflight_in)
         most->inflight_in = l->inflight_in;
+    if (l->uplink_bytes > most->uplink_bytes)
+        most->uplink_bytes = l->uplink_bytes;
+    if (l->uplink_memory > most->uplink_memory)
+        most->uplink_memory = l->uplink_memory;
 }
 
 /* The list of actions grows with the limits and never shrinks, as the shell's does. */
@@ -47,7 +52,10 @@ void world_limits(struct world *w, uint8_t kind)
     l.broker_grace = kind & 0x01 ? 60 * SECOND : 0;
     l.minus_one.long_topic = l.minus_one.retain = kind & 0x02;
     l.max_client_id = 23;
-    l.uplink_bytes = (kind & 0x28) == 0x28 ? 150 : 1 << 20;
+    l.uplink_bytes = (kind & 0x28) == 0x28 ? 150 : w->disk ? 4000 : 1 << 20;
+    l.uplink_memory = 600;
+    l.uplink_qos0 = kind % 3; /* NOLINT: each of enum uplink_qos0 */
+    l.uplink_ttl = 43200 * SECOND;
     l.queue_ttl = 86400 * SECOND;
     l.queue_drop_oldest = (kind & 0x14) == 0x14;
     l.retry = 10 * SECOND;
@@ -71,7 +79,7 @@ void world_limits(struct world *w, uint8_t kind)
 
 /* ---- begin and end ----------------------------------------------------------------------------------------------- */
 
-struct world *world_new(uint8_t kind)
+struct world *world_new(uint8_t kind, uint8_t store)
 {
     static const struct predefined_row rows[] = { { "*", "all/alarm", 1 },
                                                   { "*", "node/{client}", 2 },
@@ -80,16 +88,19 @@ struct world *world_new(uint8_t kind)
     struct world *w = calloc(1, sizeof *w);
     w->now = WORLD_BEGIN;
     w->aggregated = aggregated[kind >> 6];
+    disk_new(w, store);
     world_limits(w, kind & 0x3F);
     w->lacks.qos2 = (kind & 0x38) == 0x18;
     w->lacks.retain = (kind & 0x38) == 0x30;
-    w->common = (struct common){ .limits = &w->limits,
-                                 .predefined = predefined_new(rows, sizeof rows / sizeof rows[0]) };
+    w->common.limits = &w->limits;
+    w->common.predefined = predefined_new(rows, sizeof rows / sizeof rows[0]);
     for (size_t i = 0; i < WORLD_CLIENTS; i++) {
         snprintf(w->clients[i].name, sizeof w->clients[i].name, "m%zu", i);
         w->clients[i].address = -1;
     }
-    line_open_shared(w);
+    line_make_shared(w);
+    line_dial(w, &w->lines[WORLD_SHARED]);
+    broker_accepts(w, &w->lines[WORLD_SHARED], false);
     return w;
 }
 
@@ -106,5 +117,6 @@ void world_free(struct world *w)
     lines_free(w);
     predefined_release(w->common.predefined);
     free(w->actions.list);
+    free(w->disk);
     free(w);
 }
