@@ -337,6 +337,7 @@ void gateway_perform(struct gateway *g, struct peer *one, msec now)
         peers_unbind(g->peers, one); /* from now on it is a stranger until it connects */
     guard_follow(&g->guard, peer_guest(one), is_connecting(state));
     gateway_drain_soon(g, one);
+    gateway_heed_brakes(g, one);
     gateway_arm_peer(one, now);
 }
 

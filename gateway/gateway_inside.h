@@ -186,6 +186,7 @@ MUST_CHECK bool gateway_own(struct gateway *g, struct peer *one);
 void gateway_free_leaving(struct gateway *g);
 void gateway_free_own(struct link *l); /* at the very end; NULL is allowed */
 void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now);
+void gateway_heed_brakes(struct gateway *g, struct peer *one);
 bool gateway_reaches_broker(const struct gateway *g);
 
 /* ---- gateway_status.c ---- */

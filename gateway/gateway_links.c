@@ -167,6 +167,12 @@ void gateway_leave_upstream(struct gateway *g, struct peer *one, msec now)
         link_dial_soon(own, now);
 }
 
+void gateway_heed_brakes(struct gateway *g, struct peer *one)
+{
+    struct link *own = *peer_link(one);
+    link_heed_brakes(own ? own : g->shared);
+}
+
 bool gateway_reaches_broker(const struct gateway *g)
 {
     return link_is_up(g->shared);

@@ -36,8 +36,8 @@ static msec link_deadline(const struct link *l)
         return l->since;
     case LINK_DIALLING:
         return l->since + DIAL_TIMEOUT < own ? l->since + DIAL_TIMEOUT : own;
-    case LINK_UP:
-        return own;
+    case LINK_UP: /* what is not read cannot be silent */
+        return l->braked && mqtt_client_waits(&l->upstream->mqtt) ? MSEC_NEVER : own;
     case LINK_PARTING:
         return l->since + PARTING;
     case LINK_CLOSING:
@@ -196,7 +196,7 @@ void link_dial_when_read(struct link *l, msec now)
     l->upstream->offline_since = now;
     link_say_goodbye(l, now);
     link_enter(l, LINK_PARTING, now);
-    link_arm(l, now);
+    link_touch(l);
 }
 
 /* A link to be closed waits for what is unanswered, says DISCONNECT and goes when that is out. */
@@ -222,12 +222,19 @@ void link_touch(struct link *l)
     TAILQ_INSERT_TAIL(&l->links->dirty, l, in_dirty);
 }
 
+void link_heed_brakes(struct link *l)
+{
+    if (l->braked != (l->upstream->brakes > 0))
+        link_touch(l);
+}
+
 void links_flush(struct links *ls, msec now)
 {
     for (struct link *l; (l = TAILQ_FIRST(&ls->dirty));) {
         TAILQ_REMOVE(&ls->dirty, l, in_dirty);
         l->dirty = false;
         link_write_out(l);
+        link_brake(l, now);
         link_arm(l, now);
         if (l->state == LINK_CLOSING)
             try_to_close(l, now);

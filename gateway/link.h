@@ -53,6 +53,9 @@ void link_dial(struct link *l, msec now);
 /* At once, but not within the decision that asks for it: what fails at once would answer in the middle of it. */
 void link_dial_soon(struct link *l, msec now);
 
+/* Sessions may have begun or ended to want that it is not read (upstream.brakes). */
+void link_heed_brakes(struct link *l);
+
 /* Says DISCONNECT, and dials anew when the broker has read all and closes. */
 void link_dial_when_read(struct link *l, msec now);
 

@@ -111,6 +111,7 @@ void link_dial(struct link *l, msec now)
     link_hang_up(l, now);
     link_enter(l, LINK_DIALLING, now);
     l->bev = transport_new(l->links);
+    l->braked = false;
     if (!l->bev) {
         link_failed(l, "no memory for a connection", "lower limits.clients", 0);
         return;

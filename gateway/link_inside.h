@@ -28,7 +28,7 @@ struct link {
     struct bufferevent *bev;
     struct event timer;
     enum link_state state;
-    bool dirty;
+    bool dirty, braked; /* braked: it is not read just now */
     uint32_t complaint; /* a hash of what was last said to be wrong; 0 = all is well */
     msec armed, since, backoff;
     TAILQ_ENTRY(link) in_dirty;
@@ -63,6 +63,7 @@ void link_drop_transport(struct link *l);
 void link_read(struct bufferevent *bev, void *arg); /* bufferevent's callbacks */
 void link_written(struct bufferevent *bev, void *arg);
 void link_write_out(struct link *l);
+void link_brake(struct link *l, msec now); /* reads, or does not, as the upstream wants it */
 
 /* Without DISCONNECT the broker would publish the will. */
 void link_say_goodbye(struct link *l, msec now);

@@ -66,11 +66,17 @@ static bool link_packet(struct link *l, struct span frame, msec now)
     return l->bev == before && l->state != LINK_PARTING; /* hearing it may have made us dial anew */
 }
 
+/* A client's queue is nearly full: TCP makes the broker wait. */
+static bool stops(const struct link *l)
+{
+    return l->state == LINK_UP && l->upstream->brakes > 0;
+}
+
 /* The packets that lie whole in the first piece of the input; 0 when a packet goes beyond it. */
 static size_t packets_in(struct link *l, struct span bytes, msec now, bool *gone)
 {
     size_t done = 0, total = 0;
-    while (done < bytes.len && !*gone) {
+    while (done < bytes.len && !*gone && !stops(l)) {
         struct span rest = span_of(bytes.at + done, bytes.len - done);
         enum mqtt_error e = mqtt_frame_len(rest, &total);
         if (e == MQTT_INCOMPLETE || (e == MQTT_OK && total > rest.len && total <= PACKET_MAX))
@@ -95,7 +101,8 @@ void link_read(struct bufferevent *bev, void *arg)
     bool gone = false;
     if (l->state == LINK_PARTING)
         evbuffer_drain(input, evbuffer_get_length(input));
-    for (size_t len = evbuffer_get_length(input); len > 0 && !gone; len = evbuffer_get_length(input)) {
+    for (size_t len = evbuffer_get_length(input); len > 0 && !stops(l);
+         len = evbuffer_get_length(input)) {
         size_t piece = evbuffer_get_contiguous_space(input);
         size_t done =
             packets_in(l, span_of(evbuffer_pullup(input, (ev_ssize_t)piece), piece), now, &gone);
@@ -111,6 +118,21 @@ void link_read(struct bufferevent *bev, void *arg)
             break;
     }
     link_touch(l);
+}
+
+void link_brake(struct link *l, msec now)
+{
+    const bool on = l->bev && stops(l);
+    if (on == l->braked)
+        return;
+    l->braked = on;
+    if (on) {
+        bufferevent_disable(l->bev, EV_READ);
+    } else if (l->bev) {
+        mqtt_client_excuse(&l->upstream->mqtt, now);
+        bufferevent_enable(l->bev, EV_READ);
+        bufferevent_trigger(l->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS); /* what is here already */
+    }
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */

@@ -360,6 +360,17 @@ void mqtt_client_ping(struct mqtt_client *c, msec now)
     put_ack(c, MQTT_PINGREQ, 0, now);
 }
 
+bool mqtt_client_waits(const struct mqtt_client *c)
+{
+    return c->pings_answered != c->pings_sent;
+}
+
+void mqtt_client_excuse(struct mqtt_client *c, msec now)
+{
+    if (mqtt_client_waits(c))
+        c->asked_at = now;
+}
+
 msec mqtt_client_deadline(const struct mqtt_client *c)
 {
     if (c->state == MQTT_CLIENT_OFFLINE)

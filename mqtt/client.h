@@ -52,6 +52,11 @@ void mqtt_client_clear(struct mqtt_client *c);
 /* The transport is up: writes CONNECT. */
 void mqtt_client_open(struct mqtt_client *c, const struct mqtt_connect *connect, msec now);
 
+/* Nothing was read for a while, by our own will: what is awaited is awaited from now on. */
+void mqtt_client_excuse(struct mqtt_client *c, msec now);
+/* Is PINGRESP awaited? */
+bool mqtt_client_waits(const struct mqtt_client *c);
+
 /* The broker closed the connection. If it did so three times within a minute with the same request next to be
  * answered, each time soon after it had come, that request is poison to it: it is given up, and true. *p is the
  * answer for *owner, with code MQTT_CLOSED_OVER. Call it before mqtt_client_lost. (SN-BRK-7) */

@@ -166,7 +166,7 @@ void session_dismiss(struct session *s, msec now, struct actions *out)
         session_reply(out, MQTTSN_DISCONNECT, 0);
     session_ask_upstream(out, MQTT_DISCONNECT);
     session_end(s, SESSION_DISCONNECTED, now, out);
-    session_set_deadline(s);
+    session_rest(s, now);
 }
 
 /* When the state as such is over: supervision, prompts, the broker's answer, the age of a stored session. */
@@ -315,7 +315,7 @@ void session_receive(struct session *s, const struct mqttsn_message *m, msec now
         will_counts_again(s, out);
     deliver_resume(s, now, out); /* it was silent, now it is there (SN-RTX-4) */
     deliver_next(s, now, out);
-    session_set_deadline(s);
+    session_rest(s, now);
 }
 
 void session_broker(struct session *s, const struct mqtt_packet *p, msec now, struct actions *out)
@@ -341,7 +341,7 @@ void session_broker(struct session *s, const struct mqtt_packet *p, msec now, st
         subscribe_answered(s, p, now, out);
         break;
     }
-    session_set_deadline(s);
+    session_rest(s, now);
 }
 
 void session_sent(struct session *s, msec now, struct actions *out)
@@ -353,7 +353,7 @@ void session_sent(struct session *s, msec now, struct actions *out)
     if (s->unsent == 0)
         deliver_clock(s, now);
     deliver_next(s, now, out);
-    session_set_deadline(s);
+    session_rest(s, now);
 }
 
 /* A stored session that nobody came back for (SN-SES-8). What the broker is still to have is not the client's any more,
@@ -393,5 +393,5 @@ void session_tick(struct session *s, msec now, struct actions *out)
             deliver_retry(s, now, out);
         deliver_next(s, now, out); /* what waited for something that did not come */
     }
-    session_set_deadline(s);
+    session_rest(s, now);
 }

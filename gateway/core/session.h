@@ -69,6 +69,20 @@ struct delivery {
     msec retry_at;       /* MSEC_NEVER: frozen, until the client says something */
 };
 
+/* Its broker connection is not read, so that its queue does not overflow: see session_brake.c. */
+enum brake_step {
+    BRAKE_OFF,
+    BRAKE_ON,
+    BRAKE_SPENT /* it did not help in time, and is not used until the queue was half empty */
+};
+
+struct brake {
+    uint8_t step;          /* enum brake_step */
+    uint32_t waiting;      /* messages in the queue, when last looked at */
+    msec until;            /* while on */
+    struct upstream *held; /* the connection that is not read; NULL = none */
+};
+
 /* A request that the broker closes the connection over is not asked again for a while (SN-BRK-7). */
 struct ban {
     uint8_t type;  /* enum mqttsn_type, PUBLISH or SUBSCRIBE; */
@@ -114,6 +128,7 @@ struct session {
     struct inflight inflight;
     struct delivery delivery;
     struct sleepq queue;
+    struct brake brake;
     struct sleepq uplink; /* from the client, taken over: they wait for the broker */
     struct queued_list spent; /* delivered or dropped; freed at the next call, since actions borrow from them */
     struct will *spent_will;
@@ -169,6 +184,9 @@ void session_ask_again(struct session *s, struct actions *out);
 
 /* Is the client connected, awake or not? */
 bool session_is_connected(const struct session *s);
+
+/* Its broker connection may be read again; when it leaves that. */
+void session_release_brake(struct session *s);
 
 /* Nothing waits for the client, and nothing is on its way to it. */
 bool session_drained(const struct session *s);

@@ -17,6 +17,7 @@ typedef void handler(struct session *s, const struct mqttsn_message *m, msec now
 void session_begin(struct session *s);
 
 void session_set_deadline(struct session *s);
+void session_rest(struct session *s, msec now); /* an event is over: that, and the brake */
 
 /* The one door between states. */
 void session_enter(struct session *s, enum session_state next, msec now, struct actions *out);

@@ -105,6 +105,7 @@ uint16_t upstream_reserve_offline(struct upstream *u, struct session *s, size_t 
 
 void upstream_leave(struct upstream *u, struct session *s, msec now)
 {
+    session_release_brake(s);
     u->strategy->leave(u, s, now);
     for (size_t i = u->hits.next; i < u->hits.count; i++)
         if (u->hits.list[i].session == s)

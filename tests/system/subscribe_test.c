@@ -3,6 +3,8 @@
 #include "tests/system/node.h"
 #include "tests/system/peer.h"
 
+#include <stdio.h>
+
 static const char TOPICS[] = "topics:\n"
                              "  \"*\":\n"
                              "    1: greenhouse/all/alarm";
@@ -221,6 +223,25 @@ static void a_client_that_forgot_an_id_is_told_it_again(struct scene *s) /* SN-D
     assert_false(node_receives_and_acks(n, "on").dup);
 }
 
+/* Twice as many as its queue holds, before it takes the first: the broker has to wait. */
+static void a_client_that_is_awake_gets_all_of_a_burst(struct scene *s) /* design rules 2 and 7 */
+{
+    enum { MANY = 200 };
+    struct node *n = node_open(gateway_start_with_broker(s, (struct settings){ 0 }));
+    struct peer *world = peer_open(s, "world");
+    node_connects(n, "m1");
+    node_subscribes(n, "lamp/1", 1);
+    char text[16];
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(text, sizeof text, "%u", i);
+        peer_publishes(world, "lamp/1", 1, text);
+    }
+    for (unsigned i = 0; i < MANY; i++) {
+        snprintf(text, sizeof text, "%u", i);
+        node_receives_and_acks(n, text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +259,7 @@ int main(void)
         SCENE_IN_BOTH(only_one_message_is_on_its_way_to_a_client),
         SCENE_IN_BOTH(an_unanswered_message_comes_again_with_dup),
         SCENE_IN_BOTH(a_client_that_forgot_an_id_is_told_it_again),
+        SCENE_IN_BOTH(a_client_that_is_awake_gets_all_of_a_burst),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
