@@ -151,19 +151,19 @@ bool disk_holds_packet(struct world *w, struct client *c, const struct mqtt_pack
 
 /* ---- and now it may ---------------------------------------------------------------------------------------------- */
 
-static struct held take(struct disk *d, size_t at)
-{
-    struct held h = d->held[at];
-    memmove(&d->held[at], &d->held[at + 1], (--d->held_count - at) * sizeof h);
-    return h;
-}
-
 /* A message of QoS 2 that the node has answered for meanwhile. */
 static bool is_stale(const struct held *h)
 {
     const struct delivery *d = &h->client->session.delivery;
     return h->message.type == MQTTSN_PUBLISH && h->message.qos == 2 &&
            (!d->message || d->publish_id != h->message.message_id);
+}
+
+static struct held take(struct disk *d, size_t at)
+{
+    struct held h = d->held[at];
+    memmove(&d->held[at], &d->held[at + 1], (--d->held_count - at) * sizeof h);
+    return h;
 }
 
 /* To a session that is over nobody listens. */
@@ -194,7 +194,8 @@ void disk_forget_publishes(struct world *w, struct client *c)
         if (h->client != c || h->ack || h->message.type != MQTTSN_PUBLISH)
             continue;
         h->message.tail.at = h->tail;
-        judge_sent(c, &h->message);
+        if (!is_stale(h))
+            judge_sent(c, &h->message);
         h->client = NULL;
     }
 }

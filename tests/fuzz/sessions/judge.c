@@ -158,6 +158,17 @@ static bool is_registered(const struct client *c, uint16_t message_id)
            (d->phase == DELIVERY_REGISTER && d->message_id == message_id);
 }
 
+/* It says that it knows the id, be it from a REGISTER before the one that waits for a commit. */
+static void judge_knows(struct client *c, const struct mqttsn_message *m)
+{
+    const struct delivery *d = &c->session.delivery;
+    if (m->return_code != MQTTSN_ACCEPTED || d->phase != DELIVERY_REGISTER ||
+        d->message_id != m->message_id || d->topic_id >= IDS_TOLD || c->ledger.told[d->topic_id] != 0)
+        return;
+    c->ledger.told[d->topic_id] = judge_hash(queued_topic(d->message));
+    c->ledger.believed[d->topic_id] = true;
+}
+
 void judge_heard(struct world *w, struct client *c, const struct mqttsn_message *m)
 {
     static const int8_t kinds[MQTTSN_TYPES] = { [MQTTSN_PUBLISH] = 1 + ANSWER_PUBLISH,
@@ -178,6 +189,8 @@ void judge_heard(struct world *w, struct client *c, const struct mqttsn_message 
     judge_taken(c, m);
     if (m->type == MQTTSN_REGACK && is_registered(c, m->message_id))
         c->ledger.unproven = false;
+    if (m->type == MQTTSN_REGACK && w->disk)
+        judge_knows(c, m);
 }
 
 /* ---- to the node ------------------------------------------------------------------------------------------------- */
@@ -203,13 +216,19 @@ static void judge_acceptance(struct world *w, struct client *c, const struct mqt
     must(w, accepted, "nobody is told \"accepted\" before the broker accepted, or the disk");
 }
 
+static void judge_tells(struct ledger *g, uint16_t topic_id, struct span name)
+{
+    g->told[topic_id] = judge_hash(name);
+    g->believed[topic_id] = false;
+}
+
 static void judge_told(struct client *c, const struct mqttsn_message *m, bool there)
 {
     bool answer = m->type == MQTTSN_REGACK || m->type == MQTTSN_SUBACK;
     bool tells = m->type == MQTTSN_REGISTER || (answer && m->return_code == MQTTSN_ACCEPTED);
     const struct topic *t = tells ? registry_find_id(&c->session.topics.normal, m->topic_id) : NULL;
     if (t && there && m->topic_id < IDS_TOLD)
-        c->ledger.told[m->topic_id] = judge_hash(t->name);
+        judge_tells(&c->ledger, m->topic_id, t->name);
     if (m->type == MQTTSN_REGISTER)
         c->ledger.registered = m->message_id;
 }

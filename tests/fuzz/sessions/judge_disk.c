@@ -150,10 +150,11 @@ void judge_forgotten(struct world *w, struct line *l)
 
 /* ---- a kill, and what follows ------------------------------------------------------------------------------------ */
 
-static bool has_exchange(const struct stored_session *row, const struct up *u)
+static bool has_exchange(const struct stored_session *row, const struct up *u, bool open)
 {
     for (size_t i = 0; row->here && i < EXCHANGES; i++)
         if ((row->places >> i & 1U) && row->exchanges[i].message_id == u->message_id &&
+            (!open || row->exchanges[i].phase == EXCHANGE_PUBREL) &&
             row->exchanges[i].digest == u->digest)
             return true;
     return false;
@@ -181,8 +182,8 @@ static bool is_stored_id(const struct stored_session *row, size_t id, uint32_t n
  * too. Then the node says "invalid topic id", and is told again. */
 static void kill_ids(const struct world *w, struct ledger *g, const struct stored_session *row)
 {
-    for (size_t id = 0; w->disk->was_ill && id < IDS_TOLD; id++)
-        if (!is_stored_id(row, id, g->told[id]))
+    for (size_t id = 0; id < IDS_TOLD; id++)
+        if ((w->disk->was_ill || g->believed[id]) && !is_stored_id(row, id, g->told[id]))
             g->told[id] = 0;
     for (size_t i = 0; i < row->topic_count; i++) {
         const struct stored_topic *t = &row->topics[i];
@@ -212,8 +213,9 @@ void judge_kill(struct world *w)
     judge_commit(w);
     for (size_t i = 0; i < w->up_count; i++) {
         struct up *u = &w->ups[i];
-        if (u->qos != 2 || !has_exchange(&d->sessions[u->client], u))
-            u->open = u->answered = false;
+        const struct stored_session *row = &d->sessions[u->client];
+        u->open = u->open && u->qos == 2 && has_exchange(row, u, true);
+        u->answered = u->answered && u->qos == 2 && has_exchange(row, u, false);
     }
     for (size_t i = 0; i < WORLD_CLIENTS; i++)
         kill_ledger(w, &w->clients[i]);
