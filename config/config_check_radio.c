@@ -8,8 +8,9 @@
 
 #include <ctype.h>
 #include <stdlib.h>
+#include <unistd.h>
 
-enum { RADIOS_MAX = 255, IP_MESSAGE_MAX = 1400 };
+enum { RADIOS_MAX = 255, IP_MESSAGE_MAX = 1400, KEY_DIGITS = 32 };
 
 /* What XBee nodes speak when nobody told them otherwise, and the cluster that they send back by themselves. */
 enum { PROFILE_DIGI = 0xC105, CLUSTER_LOOPBACK = 0x0012 };
@@ -179,6 +180,30 @@ static void check_forwarders(struct settings *s, const struct object *o, struct 
         check_forwarders_from(s, o, radio);
 }
 
+static bool is_key(const char *text, size_t len)
+{
+    size_t digits = strspn(text, "0123456789abcdefABCDEF");
+    return digits == KEY_DIGITS && digits + strspn(text + digits, " \r\n") == len;
+}
+
+/* A file that is not there yet is no mistake: the key that the network is made with is kept in it. */
+static void check_key(struct settings *s, const struct object *o, const struct config_radio *radio)
+{
+    static const char path[] = "radios[].network_key_file";
+    const char *file = radio->network_key_file, *why;
+    uint8_t *bytes;
+    size_t len;
+    if (file[0] == '\0' || config_refused(o, path) || !config_file_allowed(s, file) ||
+        access(file, F_OK) != 0)
+        return;
+    if (!config_file_read(&s->memory, file, &bytes, &len, &why))
+        config_mistake(&s->mistakes, config_place(s, o, path), "%s: cannot read \"%.200s\": %s",
+                       path, file, why);
+    else if (!is_key((const char *)bytes, len))
+        config_mistake(&s->mistakes, config_place(s, o, path),
+                       "%s: \"%.200s\" must hold 32 hex digits and nothing else", path, file);
+}
+
 static void check_radio(struct settings *s, const struct object *o, struct config_radio *radio)
 {
     fill_in(s, o, radio);
@@ -191,6 +216,7 @@ static void check_radio(struct settings *s, const struct object *o, struct confi
     } else {
         check_port(s, o, radio);
         check_frames(s, o, radio);
+        check_key(s, o, radio);
     }
 }
 
@@ -221,23 +247,28 @@ static const char *port_of(struct settings *s, const struct object *o,
     return config_arena_text(&s->memory, span_text(text));
 }
 
+/* Where the driver was refused only the name is known, if it was given: all else depends on the driver. */
 static void radios_must_differ(struct settings *s)
 {
-    size_t count = s->config.radio_count, sockets = 0, ports = 0;
+    size_t count = s->config.radio_count, named = 0, sockets = 0, ports = 0;
     struct named *names = config_arena_take(&s->memory, 3 * count * sizeof *names);
     struct named *listens = names + count, *lines = listens + count;
     for (size_t i = 0; i < count; i++) {
         const struct object *o = &s->radios[i];
         const struct config_radio *radio = &s->config.radios[i];
-        const char *listen = socket_of(s, o, radio), *line = port_of(s, o, radio);
-        names[i] = (struct named){ radio->name, config_place_or_item(s, o, "radios[].name") };
+        const bool known = !config_refused(o, "radios[].driver");
+        const char *listen = known ? socket_of(s, o, radio) : NULL;
+        const char *line = known ? port_of(s, o, radio) : NULL;
+        if (known || config_given(o, "radios[].name"))
+            names[named++] =
+                (struct named){ radio->name, config_place_or_item(s, o, "radios[].name") };
         if (listen)
             listens[sockets++] =
                 (struct named){ listen, config_place_or_item(s, o, "radios[].listen") };
         if (line)
             lines[ports++] = (struct named){ line, config_place(s, o, "radios[].port") };
     }
-    config_mistakes_twice(&s->mistakes, "radio name", names, count);
+    config_mistakes_twice(&s->mistakes, "radio name", names, named);
     config_mistakes_twice(&s->mistakes, "listen address", listens, sockets);
     config_mistakes_twice(&s->mistakes, "port", lines, ports);
 }

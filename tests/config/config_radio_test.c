@@ -286,6 +286,46 @@ static void two_radios_want_different_ports_and_names(void **state)
         is_accepted("radios:\n  - {driver: znp, port: auto}\n  - {driver: ezsp, port: auto}\n"));
 }
 
+/* Otherwise it would be read on as a radio of the default kind, which is on UDP. */
+static void a_driver_that_is_none_is_one_mistake(void **state)
+{
+    (void)state;
+    is_refused(
+        "radios:\n  - {driver: bee}\n  - {driver: lora}\n  - {name: b, listen: \"[::1]:9\"}\n"
+        "  - {name: b}\n",
+        "g.yaml:2:14: radios[].driver: \"bee\" is none of udp | xbee | znp | ezsp | deconz | "
+        "serial, did you mean \"xbee\"?\n"
+        "g.yaml:3:14: radios[].driver: \"lora\" is none of udp | xbee | znp | ezsp | deconz | serial\n"
+        "g.yaml:5:12: radio name \"b\" is given twice, first in line 4\n");
+}
+
+static void a_network_key_must_be_32_digits_where_it_is(void **state)
+{
+    static const char yaml[] = "radios:\n  - {driver: znp, port: auto, network_key_file: secret}\n";
+    static const char no_key[] =
+        "g.yaml:2:49: radios[].network_key_file: \"secret\" must hold 32 hex "
+        "digits and nothing else\n";
+    (void)state;
+    config_free(is_accepted(yaml)); /* not there: it is going to be made */
+    file_holds("secret", "full of rubbish\n");
+    is_refused(yaml, no_key);
+    file_holds("secret", "");
+    is_refused(yaml, no_key);
+    file_holds("secret", "00112233445566778899aabbccddeeff0\n");
+    is_refused(yaml, no_key);
+    file_holds("secret", "00112233445566778899aabbCCDDEEFF\r\n");
+    config_free(is_accepted(yaml));
+}
+
+static void a_network_key_that_cannot_be_read_is_a_mistake(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("gateway.yaml", 0700), 0);
+    is_refused(
+        "radios:\n  - {driver: znp, port: auto, network_key_file: gateway.yaml}\n",
+        "g.yaml:2:49: radios[].network_key_file: cannot read \"gateway.yaml\": Is a directory\n");
+}
+
 /* What two radios are is compared key by key: each of these must be seen. */
 static void a_change_of_any_key_is_a_change_of_the_radios(void **state)
 {
@@ -346,6 +386,9 @@ int main(void)
         cmocka_unit_test(a_network_address_has_neither_speed_nor_wires),
         cmocka_unit_test(numbers_must_fit_together),
         cmocka_unit_test(two_radios_want_different_ports_and_names),
+        cmocka_unit_test(a_driver_that_is_none_is_one_mistake),
+        IN_A_FOLDER(a_network_key_must_be_32_digits_where_it_is),
+        IN_A_FOLDER(a_network_key_that_cannot_be_read_is_a_mistake),
         cmocka_unit_test(a_change_of_any_key_is_a_change_of_the_radios),
     };
 #undef IN_A_FOLDER
