@@ -200,9 +200,11 @@ static void kill_ledger(struct world *w, struct client *c)
     g->open_count = g->handed = g->expected = g->ended = g->drops = g->drops_used = 0;
     g->order_count = g->order_next = 0;
     g->wants = g->will_left = g->unproven = false;
-    for (uint16_t tag = 0; tag < w->tag_count; tag++)
-        if (g->fates[tag] != 0 && !knows_arrival(w, c, tag))
+    for (uint16_t tag = 0; tag < w->tag_count; tag++) {
+        bool kept = world_shares(w, c) || (g->fates[tag] & (FATE_SAFE | FATE_TAKEN));
+        if (g->fates[tag] != 0 && !(kept && knows_arrival(w, c, tag)))
             g->fates[tag] = 0;
+    }
     kill_ids(w, g, row);
     memset(c->owed, 0, sizeof c->owed);
 }
@@ -263,7 +265,6 @@ void judge_start(struct world *w, size_t rows, size_t drops)
         if (!c->here)
             continue;
         judge_ids(w, c);
-        judge_rows(w, c);
         judge_fates(w, c);
     }
 }

@@ -236,6 +236,22 @@ static void judge_waits(struct world *w, const struct session *s)
     }
 }
 
+/* A connection is not read only for clients who ask for that, each for a second at a time. */
+static void judge_brakes(struct world *w, const struct line *l)
+{
+    enum { PATIENCE = 1000 };
+    size_t held = 0;
+    for (size_t i = 0; i < WORLD_CLIENTS; i++) {
+        const struct session *s = &w->clients[i].session;
+        if (!w->clients[i].here || s->brake.held != l->up)
+            continue;
+        held++;
+        must(w, s->brake.step == BRAKE_ON && s->brake.until <= w->now + PATIENCE,
+             "a connection is not read for a moment only");
+    }
+    must(w, held == l->up->brakes, "a connection that is not read has clients who ask for that");
+}
+
 void judge_lines(struct world *w)
 {
     for (size_t i = 0; i < WORLD_LINES; i++) {
@@ -244,6 +260,7 @@ void judge_lines(struct world *w)
             continue;
         judge_flights(w, l);
         judge_owners(w, l);
+        judge_brakes(w, l);
         must(w, l->up->mqtt.arrivals.count - l->up->mqtt.arrivals.done <= 2 * WORLD_WINDOW,
              "messages of the broker without an acknowledgement stay within its window");
     }
