@@ -180,10 +180,11 @@ static void lookup_eui64(struct ncp *n, const struct ezsp_frame *f, struct write
 
 /* ---- sending --------------------------------------------------------------------------------------------------- */
 
-static struct ncp_message *free_message(struct ncp *n)
+/* A message of which nobody tells what became gives its place up in the end. */
+static struct ncp_message *free_message(struct ncp *n, msec now)
 {
     for (struct ncp_message *m = n->messages; m < n->messages + NCP_MESSAGES; m++)
-        if (m->token == 0)
+        if (m->token == 0 || now >= m->until)
             return m;
     return NULL;
 }
@@ -219,9 +220,9 @@ static void answer_for_node(struct ncp *n, const struct ezsp_transmission *t, ms
                        now);
 }
 
-static enum ezsp_status take_unicast(struct ncp *n, const struct ezsp_transmission *t)
+static enum ezsp_status take_unicast(struct ncp *n, const struct ezsp_transmission *t, msec now)
 {
-    struct ncp_message *m = free_message(n);
+    struct ncp_message *m = free_message(n, now);
     struct sim_frame f = in_the_air(t);
     if (!n->up)
         return EZSP_NETWORK_DOWN;
@@ -230,7 +231,7 @@ static enum ezsp_status take_unicast(struct ncp *n, const struct ezsp_transmissi
     if (!m)
         return EZSP_TOO_MANY_MESSAGES;
     n->last_token = n->last_token == UINT32_MAX ? 1 : n->last_token + 1;
-    *m = (struct ncp_message){ n->last_token, t->to, t->tag, t->aps };
+    *m = (struct ncp_message){ n->last_token, t->to, t->tag, t->aps, now + NCP_FORGOTTEN_MS };
     n->s.world->transmit(n->s.world->context, &f, m->token);
     return EZSP_OK;
 }
@@ -259,7 +260,7 @@ static void send_unicast(struct ncp *n, const struct ezsp_frame *f, msec now)
     answer_transmission(n, f->id,
                         bad           ? EZSP_FAILED
                         : is_question ? EZSP_OK
-                                      : take_unicast(n, &t),
+                                      : take_unicast(n, &t, now),
                         now);
     if (!is_question)
         return;

@@ -6,12 +6,13 @@
 #include "tools/sim.h"
 
 enum {
-    NCP_VERSION = 13,    /* of the protocol, unless --stick-option names another */
-    NCP_STACK = 0x7430,  /* EmberZNet 7.4.3.0 */
-    NCP_PAYLOAD = 82,    /* octets of a frame in a secured network */
-    NCP_MESSAGES = 10,   /* unicasts that it has room for */
-    NCP_QUEUE = 64,      /* frames for the host */
-    NCP_NETWORK_MS = 50, /* to start or leave a network */
+    NCP_VERSION = 13,        /* of the protocol, unless --stick-option names another */
+    NCP_STACK = 0x7430,      /* EmberZNet 7.4.3.0 */
+    NCP_PAYLOAD = 82,        /* octets of a frame in a secured network */
+    NCP_MESSAGES = 10,       /* unicasts that it has room for */
+    NCP_QUEUE = 64,          /* frames for the host */
+    NCP_NETWORK_MS = 50,     /* to start or leave a network */
+    NCP_FORGOTTEN_MS = 8000, /* a bit longer than any frame is kept for a sleeping child */
     NCP_FORGETFUL = 8 /* the version whose address table is small: nodes must be asked themselves */
 };
 
@@ -19,6 +20,7 @@ struct ncp_message {
     uint32_t token; /* the air's; 0 = free */
     uint16_t to, tag;
     struct ezsp_aps aps;
+    msec until; /* the host is told nothing more after that */
 };
 
 struct ncp_frame {

@@ -134,6 +134,20 @@ static void a_reset_in_the_middle_costs_what_is_under_way_and_no_more(void **sta
     assert_int_equal(s->stage.sent[1].result, RADIO_DELIVERED);
 }
 
+static void frames_whose_end_is_never_told_give_their_places_up(void **state)
+{
+    struct scene *s = *state;
+    plugs(s, 0);
+    for (size_t round = 1; round <= 3; round++) {
+        for (uint16_t i = 0; i < 8; i++)
+            sends(s, NODE + i, (uint16_t)(0x1234 + i));
+        assert_int_equal(s->flight_count, 8 * round);
+        passes(s, 8000);
+        assert_int_equal(s->stage.sent_count, 8 * round);
+        assert_int_equal(s->stage.sent[8 * round - 1].result, RADIO_UNREACHABLE);
+    }
+}
+
 static void a_flood_from_the_nodes_arrives_as_far_as_the_queue_goes(void **state)
 {
     struct scene *s = *state;
@@ -163,6 +177,7 @@ int main(void)
         TEST(our_broadcast_goes_out_once_and_is_not_heard),
         TEST(nodes_may_join_while_the_network_is_open),
         TEST(a_reset_in_the_middle_costs_what_is_under_way_and_no_more),
+        TEST(frames_whose_end_is_never_told_give_their_places_up),
         TEST(a_flood_from_the_nodes_arrives_as_far_as_the_queue_goes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
