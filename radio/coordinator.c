@@ -39,6 +39,7 @@ void coordinator_enter(struct coordinator *c, enum coordinator_state next, const
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
     c->state = next;
+    c->full_since = 0;
     c->events->state(c->events->context, why);
 }
 
@@ -76,6 +77,15 @@ void coordinator_sent(struct coordinator *c, uint8_t token, enum radio_sent resu
 void coordinator_joined(struct coordinator *c, uint64_t eui64, bool left)
 {
     c->events->joined(c->events->context, eui64, left);
+}
+
+bool coordinator_stays_full(struct coordinator *c, bool full, msec now)
+{
+    if (!full)
+        c->full_since = 0;
+    else if (c->full_since == 0)
+        c->full_since = now;
+    return full && now - c->full_since >= COORDINATOR_FULL_MS;
 }
 
 /* xorshift: for transaction ids and PAN ids, where being different is enough. Keys are not made of this. */

@@ -18,7 +18,8 @@ enum {
     COORDINATOR_TEXT = 160,        /* a reason, in words */
     PARKED_MAX = 32,  /* first frames of nodes whose 64-bit address is being asked for ... */
     PARKED_MS = 2000, /* ... for no longer than this */
-    PERMIT_JOIN_MAX_S = 254
+    PERMIT_JOIN_MAX_S = 254,
+    COORDINATOR_FULL_MS = 30000 /* as long as a frame may be under way to a sleeping node */
 };
 
 enum coordinator_state {
@@ -120,6 +121,7 @@ struct coordinator {
     bool network;    /* the line is a TCP connection: slower, no modem lines */
     uint32_t random; /* a seed; for coordinator_random */
     uint32_t frames_good; /* valid frames since the line was opened: 0 = it may be the wrong speed or stick */
+    msec full_since; /* for coordinator_stays_full; 0: it is not */
     struct parked parked[PARKED_MAX];
 };
 
@@ -151,6 +153,10 @@ void coordinator_expire(struct coordinator *c, msec now);
 msec coordinator_parked_until(const struct coordinator *c); /* MSEC_NEVER: none */
 
 void coordinator_joined(struct coordinator *c, uint64_t eui64, bool left);
+
+/* The stick answered to a frame for a node. `full`: that it has no room, although it has none of our frames, so that
+ * nothing can make room any more. True: it has said nothing else for COORDINATOR_FULL_MS, and only a reset will help. */
+MUST_CHECK bool coordinator_stays_full(struct coordinator *c, bool full, msec now);
 
 uint32_t coordinator_random(struct coordinator *c);
 

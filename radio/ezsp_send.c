@@ -2,7 +2,8 @@
  *
  * The NCP answers sendUnicast at once with "taken" or "no", and tells later, under the tag that came with the frame,
  * what became of it; the tag is the frame's token. It keeps trying for seconds, longer for sleeping children, so a
- * frame may be under way for half a minute. One whose end is never told counts as undelivered.
+ * frame may be under way for half a minute. One whose end is never told counts as undelivered. An NCP that says for
+ * longer than that that it is full, with nothing of ours to be full of, has lost count: only a reset mends it.
  *
  * New nodes need three things: a key that they know, a policy that gives them the network's key, and routers that let
  * them in. All three are set when the network is opened; the policy is taken back when the time is over. */
@@ -73,17 +74,39 @@ static enum radio_sent result_of(enum ezsp_status s)
     }
 }
 
+/* The NCP took one and has not told yet what became of it. */
+static bool is_one_under_way(const struct ezsp *e)
+{
+    for (const struct ezsp_flight *f = e->flights; f < e->flights + EZSP_WINDOW; f++)
+        if (f->token != 0 && !f->ended && f->until != MSEC_NEVER)
+            return true;
+    return false;
+}
+
+static bool stays_full(struct ezsp *e, enum ezsp_status s, msec now)
+{
+    bool full = s == EZSP_TOO_MANY_MESSAGES || s == EZSP_NO_BUFFERS;
+    return coordinator_stays_full(&e->c, full && !is_one_under_way(e), now);
+}
+
 static void unicast_answered(struct ezsp *e, const struct ezsp_command *asked,
                              const struct ezsp_frame *answer, msec now)
 {
     struct ezsp_flight *f = flight_of(e, asked->about);
     uint32_t code = 0;
     enum ezsp_status s = ezsp_status_of(e, answer, &code);
+    if (stays_full(e, s, now)) {
+        ezsp_fail(e, now,
+                  "the NCP is reset: with no frame under way it has been full for %d s (status 0x%02x)",
+                  COORDINATOR_FULL_MS / 1000, (unsigned)code);
+        return;
+    }
     if (!f)
         return;
-    f->until = now + (f->to->sleeper ? EZSP_SENT_SLEEPER_MS : EZSP_SENT_MS);
-    if (s == EZSP_OK)
+    if (s == EZSP_OK) {
+        f->until = now + (f->to->sleeper ? EZSP_SENT_SLEEPER_MS : EZSP_SENT_MS);
         return;
+    }
     coordinator_log(&e->c, LEVEL_DEBUG, "a frame for 0x%04x was not taken: status 0x%02x",
                     f->to->nwk, (unsigned)code);
     end(e, f, result_of(s));
