@@ -43,28 +43,23 @@ int inspect_ports(void)
 
 /* ---- --probe --------------------------------------------------------------------------------------------------- */
 
-/* The name that leads to the same device after the next unplugging as well. A link was chosen by somebody: it stays. */
-static const char *lasting_name(const char *port, struct ports *room)
-{
-    ports_list(&ports_system, room);
-    for (size_t i = 0; i < room->count; i++)
-        if (strcmp(room->at[i].device, port) == 0)
-            return port_path(&room->at[i]);
-    return port;
-}
-
-static void print_settings(const struct probe_finding *f, const char *port)
+/* The name leads to the same device after the next unplugging as well. A link was chosen by somebody: it stays. */
+static void print_settings(const struct probe_finding *f, const char *name)
 {
     static struct ports ports;
+    ports_list(&ports_system, &ports);
+    const struct port *port = ports_find(&ports, name);
     printf("\nFor the settings:\n"
            "\n"
            "radios:\n"
            "  - name: field\n"
            "    driver: %s\n"
            "    port: \"%s\"\n",
-           f->family->name, lasting_name(port, &ports));
+           f->family->name, port && strcmp(port->device, name) == 0 ? port_path(port) : name);
     if (f->baud > 0)
         printf("    baud: %" PRIu32 "\n", f->baud);
+    if (port && port->flow == FLOW_RTSCTS)
+        puts("    flow_control: rtscts");
 }
 
 struct asked {
@@ -98,7 +93,7 @@ int inspect_probe(const char *port, uint32_t baud)
                 "%s is no port: name it as /dev/..., or tcp://host:port; see --list-ports\n", port);
         return EXIT_FAILURE;
     }
-    log_setup(LEVEL_WARN, false);
+    log_setup(LEVEL_ERROR, false);
     struct asked asked = { event_base_new(), port, PROBE_CLOSED };
     struct probe *p = asked.loop ? probe_new(asked.loop, &request, on_finding, &asked) : NULL;
     if (p)

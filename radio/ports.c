@@ -22,6 +22,18 @@ const char *port_path(const struct port *p)
     return p->by_id[0] ? p->by_id : p->device;
 }
 
+const struct port *ports_find(const struct ports *ports, const char *path)
+{
+    char real[PATH_MAX], device[PATH_MAX];
+    if (!realpath(path, real))
+        return NULL;
+    for (size_t i = 0; i < ports->count; i++) {
+        if (realpath(ports->at[i].device, device) && strcmp(real, device) == 0)
+            return &ports->at[i];
+    }
+    return NULL;
+}
+
 /* ---- sysfs ------------------------------------------------------------------------------------------------------- */
 
 /* The first line of folder/name; false: there is no such file. */

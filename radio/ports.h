@@ -25,6 +25,7 @@ struct port {
     const char *kind; /* for people: "Sonoff Dongle-E", "unknown USB bridge" */
     uint32_t drivers; /* that can drive it: 1u << enum config_driver */
     bool certain;     /* it is recognised; else it is a bridge that may have anything behind it */
+    enum config_flow flow; /* that its firmware is built for, as far as it is known */
 };
 
 struct ports {
@@ -37,6 +38,9 @@ void ports_list(const struct ports_roots *roots, struct ports *out);
 
 /* What belongs into the settings: the by-id name where there is one, else the device. */
 const char *port_path(const struct port *p);
+
+/* The port that `path` leads to, over whatever links; NULL: it is not in the list. */
+const struct port *ports_find(const struct ports *ports, const char *path);
 
 /* `port: auto`: the one port that fits. One that is recognised goes before bridges that may be anything; built-in ports
  * are never chosen. With PORTS_NONE and PORTS_MANY *chosen is untouched. */

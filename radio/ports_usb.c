@@ -21,6 +21,7 @@ static const struct row {
     const char *text; /* part of the product or by-id name, spaces as '_', case ignored; NULL = any */
     uint32_t drivers; /* 0 = no driver of ours: never chosen */
     const char *kind;
+    enum config_flow flow; /* of what drives it; none unless the row says so */
 } rows[] = {
     { 0x0451, 0x16a8, NULL, ZNP, "TI CC2531" },
     { 0x0451, 0x16c8, NULL, ZNP, "TI CC2538" },
@@ -34,12 +35,12 @@ static const struct row {
     { 0x10c4, 0xea60, "sonoff_zigbee_3.0_usb_dongle_plus_v2", EZSP, "Sonoff Dongle-E" },
     { 0x10c4, 0xea60, "sonoff_zigbee_3.0_usb_dongle_plus", ZNP, "Sonoff Dongle-P" },
     { 0x10c4, 0xea60, "dongle_max", EZSP, "Sonoff Dongle-M" },
-    { 0x10c4, 0xea60, "skyconnect", EZSP, "SkyConnect" },
-    { 0x10c4, 0xea60, "zbt-1", EZSP, "ZBT-1" },
+    { 0x10c4, 0xea60, "skyconnect", EZSP, "SkyConnect", FLOW_RTSCTS },
+    { 0x10c4, 0xea60, "zbt-1", EZSP, "ZBT-1", FLOW_RTSCTS },
     { 0x10c4, 0xea60, "slzb-06p", ZNP, "SMLIGHT SLZB-06p" },
     { 0x10c4, 0xea60, "slzb-07p", ZNP, "SMLIGHT SLZB-07p" },
     { 0x10c4, 0xea60, "slzb-06m", EZSP, "SMLIGHT SLZB-06M" },
-    { 0x10c4, 0xea60, "slzb-07", EZSP, "SMLIGHT SLZB-07" },
+    { 0x10c4, 0xea60, "slzb-07", EZSP, "SMLIGHT SLZB-07", FLOW_RTSCTS },
     { 0x10c4, 0xea60, "slzb-06", ZNP, "SMLIGHT SLZB-06" },
     { 0x10c4, 0xea60, "slae.sh", ZNP, "slae.sh CC2652RB" },
     { 0x10c4, 0xea60, "tubeszb", ZNP, "TubesZB" },
@@ -93,6 +94,7 @@ void ports_recognise(struct port *p)
         if (fits(&rows[i], p)) {
             p->kind = rows[i].kind;
             p->drivers = rows[i].drivers;
+            p->flow = rows[i].flow;
             p->certain = true;
             return;
         }

@@ -19,7 +19,7 @@ enum { SPEEDS_MAX = 32, HEARD_MAX = 1024 };
 enum {
     OPENING_MS = 500,
     DIALLING_MS = 8000
-}; /* a port opens at once or not at all, a connection takes its time */
+}; /* a port opens at once or not at all, a connection that nobody refuses takes its time */
 
 enum stage { OPENING, ASKING, ANSWERED, GONE };
 
@@ -65,11 +65,16 @@ static void add_speed(struct probe *p, uint32_t baud)
         p->speeds[p->speed_count++] = baud;
 }
 
+static bool is_network(const char *port)
+{
+    return strncmp(port, "tcp://", 6) == 0;
+}
+
 /* The first choice of every family, then the second of every family, and so on. */
 static void collect_speeds(struct probe *p)
 {
     const struct probe_request *r = &p->request;
-    bool network = strncmp(r->port, "tcp://", 6) == 0;
+    bool network = is_network(r->port);
     if (network || r->baud > 0) {
         add_speed(p, network ? 0 : r->baud);
         return;
@@ -169,12 +174,19 @@ static void on_lost(void *context)
     wait_for(p, 0);
 }
 
+static void on_refused(void *context)
+{
+    struct probe *p = context;
+    if (p->stage == OPENING)
+        wait_for(p, 0);
+}
+
 /* ---- the run --------------------------------------------------------------------------------------------------- */
 
 static bool open_line(struct probe *p)
 {
     struct serial_line line = { .name = "probe", .port = p->request.port, .baud = p->speeds[p->speed] };
-    struct serial_events events = { p, on_opened, on_heard, on_lost };
+    struct serial_events events = { p, on_opened, on_heard, on_lost, on_refused };
     if (p->request.progress && line.baud > 0)
         fprintf(p->request.progress, "trying %" PRIu32 " baud\n", line.baud);
     p->stage = OPENING;
@@ -302,7 +314,10 @@ void probe_print(const struct probe_finding *f, const char *port, FILE *out)
         fprintf(out, "%s: cannot be opened.\n", port);
         break;
     case PROBE_LOST:
-        fprintf(out, "%s: went away while it was asked.\n", port);
+        fprintf(out, "%s: went away while it was asked.\n%s", port,
+                is_network(port)
+                    ? "Most networked coordinators serve one at a time: does another have it?\n"
+                    : "");
         break;
     }
 }

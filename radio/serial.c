@@ -80,7 +80,8 @@ static void complain(struct serial *s, struct serial_trouble t)
     if (was_lost(t))
         log_warn("radio %s: %s", s->line.name, text);
     else
-        log_error("radio %s: %s; trying again by itself", s->line.name, text);
+        log_error("radio %s: %s%s", s->line.name, text,
+                  s->events.refused ? "" : "; trying again by itself");
 }
 
 static void tell_open(struct serial *s)
@@ -164,6 +165,10 @@ static void stay_closed(struct serial *s, struct serial_trouble why)
         arm(s->soon, SOON_MS);
     } else {
         complain(s, why);
+    }
+    if (s->events.refused) {
+        s->events.refused(s->events.context);
+        return;
     }
     if (!event_pending(s->timer, EV_TIMEOUT, NULL))
         back_off(s);

@@ -26,6 +26,7 @@ struct serial_events {
     void (*opened)(void *context); /* input and output are flushed */
     void (*heard)(void *context, struct span bytes);
     void (*lost)(void *context); /* unplugged or closed; it is opened again by itself */
+    void (*refused)(void *context); /* cannot be opened. NULL: it is tried again by itself; else only once */
 };
 
 /* NULL only when memory ends. The first attempt to open is made from the loop. */

@@ -190,6 +190,42 @@ static void the_by_id_name_tells_as_much_as_the_product(void **state)
     assert_string_equal(port_named("ttyUSB0")->kind, "slae.sh CC2652RB");
 }
 
+static void a_port_is_found_by_each_of_its_names(void **state)
+{
+    char name[TREE_PATH];
+    (void)state;
+    plug_in(&tree, dongle_p);
+    const struct port *p = port_named("ttyUSB1");
+    make_link(tree.dev, "zigbee", p->by_id);
+    snprintf(name, sizeof name, "%s/zigbee", tree.dev);
+    assert_ptr_equal(ports_find(&ports, p->device), p);
+    assert_ptr_equal(ports_find(&ports, p->by_id), p);
+    assert_ptr_equal(ports_find(&ports, name), p);
+    snprintf(name, sizeof name, "%s/tty0", tree.dev);
+    assert_null(ports_find(&ports, name));
+}
+
+/* A stick without the wires takes nothing where they are asked for, so it is never guessed. */
+static void sticks_built_for_flow_control_are_known(void **state)
+{
+    static const struct {
+        const char *product;
+        enum config_flow flow;
+    } cases[] = { { "SkyConnect v1.0", FLOW_RTSCTS },
+                  { "Home Assistant Connect ZBT-1", FLOW_RTSCTS },
+                  { "SMLIGHT SLZB-07", FLOW_RTSCTS },
+                  { "SMLIGHT SLZB-07p7", FLOW_NONE },
+                  { "Sonoff Zigbee 3.0 USB Dongle Plus V2", FLOW_NONE },
+                  { "CP2102N USB to UART Bridge Controller", FLOW_NONE } };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char tty[16];
+        snprintf(tty, sizeof tty, "ttyUSB%zu", i);
+        plug_in(&tree, (struct plug){ .tty = tty, .ids = "10c4:ea60", .product = cases[i].product });
+        assert_int_equal(port_named(tty)->flow, cases[i].flow);
+    }
+}
+
 static void a_bridge_that_tells_nothing_may_be_anything(void **state)
 {
     (void)state;
@@ -310,6 +346,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_more_ports_than_there_is_room_for, begin, end),
         cmocka_unit_test_setup_teardown(known_sticks_are_recognised, begin, end),
         cmocka_unit_test_setup_teardown(the_by_id_name_tells_as_much_as_the_product, begin, end),
+        cmocka_unit_test_setup_teardown(a_port_is_found_by_each_of_its_names, begin, end),
+        cmocka_unit_test_setup_teardown(sticks_built_for_flow_control_are_known, begin, end),
         cmocka_unit_test_setup_teardown(a_bridge_that_tells_nothing_may_be_anything, begin, end),
         cmocka_unit_test_setup_teardown(auto_is_the_port_that_fits_the_driver, begin, end),
         cmocka_unit_test_setup_teardown(

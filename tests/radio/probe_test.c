@@ -2,11 +2,14 @@
 #include "radio/probe.h"
 
 #include "config/log.h"
+#include "radio/clock.h"
 
 #include <event2/event.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <pty.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -258,6 +261,24 @@ static void a_port_that_is_not_there_is_said_so(void **state)
     prints(s, "/dev/x: cannot be opened.\n");
 }
 
+/* Without a word about another try, and without waiting for an answer that has come. */
+static void a_connection_that_is_refused_ends_the_probe_at_once(void **state)
+{
+    struct scene *s = *state;
+    struct sockaddr_in here = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t len = sizeof here;
+    char port[64];
+    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); /* and nobody listens there */
+    assert_int_equal(bind(taken, (struct sockaddr *)&here, len), 0);
+    assert_int_equal(getsockname(taken, (struct sockaddr *)&here, &len), 0);
+    snprintf(port, sizeof port, "tcp://127.0.0.1:%u", ntohs(here.sin_port));
+    const msec began = clock_now();
+    probes(s, port, 0);
+    assert_true(clock_now() - began < 4000);
+    close(taken);
+    assert_int_equal(s->finding.result, PROBE_CLOSED);
+}
+
 int main(void)
 {
 #define IN_A_SCENE(test) cmocka_unit_test_setup_teardown(test, open_scene, close_scene)
@@ -271,6 +292,7 @@ int main(void)
         IN_A_SCENE(of_much_nonsense_the_beginning_is_shown),
         IN_A_SCENE(a_stick_that_is_unplugged_ends_the_probe),
         IN_A_SCENE(a_port_that_is_not_there_is_said_so),
+        IN_A_SCENE(a_connection_that_is_refused_ends_the_probe_at_once),
     };
 #undef IN_A_SCENE
     return cmocka_run_group_tests(tests, NULL, NULL);

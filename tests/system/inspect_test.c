@@ -46,10 +46,17 @@ static void a_coordinator_is_recognised_and_the_settings_for_it_are_printed(stru
     says(s, (const char *const[]){ "--probe", k->port, NULL }, 0, driver, setting);
 }
 
+/* A gateway would try it again, --probe does not and must not say so. */
 static void a_port_that_is_not_there_is_said_so(struct scene *s)
 {
-    says(s, (const char *const[]){ "--probe", "/dev/no-such-port", NULL }, 1, "is not there",
-         "cannot be opened");
+    const char *const arguments[] = { "--probe", "/dev/no-such-port", NULL };
+    char *out, *log;
+    says(s, arguments, 1, "is not there", "cannot be opened");
+    (void)gateway_command(s, arguments, &out, &log);
+    const bool again = strstr(log, "trying again");
+    free(out);
+    free(log);
+    assert_false(again);
 }
 
 static void a_wrong_command_line_says_what_would_be_right(struct scene *s)
