@@ -216,15 +216,18 @@ static void send_later(struct gateway *g, struct peer *one, const struct mqttsn_
         gateway_drop(g, DROP_STRANGER_DEAR, gateway_who(g, to));
 }
 
-static void session_went_on(struct gateway *g, struct peer *one, unsigned from)
+static void session_went_on(struct gateway *g, struct peer *one, const struct action *step)
 {
     const struct session *s = peer_session(one);
-    g->metrics.counts[METRIC_lost] += s->state == SESSION_LOST;
-    if (s->state == SESSION_CONNECTING && s->clean)
+    unsigned to = s->state; /* or where the decision's next step began */
+    for (const struct action *a = g->actions.list + g->actions.count - 1; a > step; a--)
+        to = a->kind == ACTION_STATE ? a->from : to;
+    g->metrics.counts[METRIC_lost] += to == SESSION_LOST;
+    if (to == SESSION_CONNECTING && s->clean)
         gateway_hold_forget(g, one);
-    if (s->state != from && log_wants(LEVEL_DEBUG))
-        log_debug("session %s: %s -> %s", log_text(s->client_id),
-                  session_state_name((enum session_state)from), session_state_name(s->state));
+    if (to != step->from && log_wants(LEVEL_DEBUG))
+        log_debug("session %s: %s -> %s", log_text(s->client_id), session_state_name(step->from),
+                  session_state_name(to));
 }
 
 static void session_drops(struct gateway *g, struct peer *one, const struct action *a)
@@ -284,7 +287,7 @@ static void perform_one(struct gateway *g, struct peer *one, const struct action
         session_drops(g, one, a);
         break;
     case ACTION_STATE:
-        session_went_on(g, one, a->from);
+        session_went_on(g, one, a);
         break;
     case ACTION_FORGET:
         break; /* last of all, see gateway_perform */

@@ -59,6 +59,9 @@ static void an_empty_queue_is_answered_at_once(struct scene *s) /* SN-SLP-6 */
     node_falls_asleep(n, 300);
     wakes(n, "m1");
     node_expects(n, MQTTSN_PINGRESP);
+    gateway_logs(s->gateway, "session m1: asleep -> awake"); /* both in one decision */
+    gateway_logs(s->gateway, "session m1: awake -> asleep");
+    assert_int_equal(process_count(&s->gateway->process, "session m1: awake -> asleep"), 1);
 }
 
 static void a_client_may_wake_at_a_new_port(struct scene *s) /* SN-SLP-18 */
