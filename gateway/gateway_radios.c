@@ -183,11 +183,17 @@ void gateway_close_radios(struct gateway *g)
     free(g->stations);
 }
 
+/* Each says for itself whether it is open now. */
 void gateway_permit_join(struct gateway *g, uint16_t seconds)
 {
+    size_t asked = 0;
     for (size_t i = 0; i < g->station_count; i++) {
         struct radio *r = g->stations[i].radio;
-        if (r->driver->permit_join)
-            r->driver->permit_join(r, seconds);
+        if (!r->driver->permit_join)
+            continue;
+        r->driver->permit_join(r, seconds);
+        asked++;
     }
+    if (asked == 0)
+        log_warn("there is no network to open for new nodes: no radio of this gateway is ZigBee");
 }

@@ -145,9 +145,9 @@ static void raise_descriptor_limit(void)
 }
 
 /* Certificates and keys are settings too. */
-static struct config *load(const char *path)
+static struct config *load(const char *path, FILE *mistakes)
 {
-    struct config *c = config_load(path, stderr);
+    struct config *c = config_load(path, mistakes);
     struct tls *t = c && c->broker.tls ? tls_new(&c->broker) : NULL;
     bool wrong = c && c->broker.tls && !t;
     tls_free(t);
@@ -173,11 +173,27 @@ static void on_stop(evutil_socket_t signal_number, short what, void *arg)
     gateway_stop(p->gateway);
 }
 
+/* The same while the gateway runs: a mistake is an event then, and a line of the log like all others. */
+static struct config *load_anew(const char *path)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *mistakes = open_memstream(&text, &len);
+    if (!mistakes)
+        return NULL;
+    struct config *c = load(path, mistakes);
+    fclose(mistakes);
+    for (char *line = text, *end; line && (end = strchr(line, '\n')); line = end + 1)
+        log_error("settings: %.*s", (int)(end - line), line);
+    free(text);
+    return c;
+}
+
 static void on_reload(evutil_socket_t signal_number, short what, void *arg)
 {
     struct program *p = arg;
     (void)signal_number, (void)what;
-    struct config *c = load(p->config);
+    struct config *c = load_anew(p->config);
     if (c)
         gateway_reload(p->gateway, c);
     else
@@ -236,7 +252,7 @@ static int run(const struct options *o)
 {
     struct program p = { .config = o->config };
     struct event *events[SIGNALS] = { 0 };
-    struct config *c = load(o->config);
+    struct config *c = load(o->config, stderr);
     if (!c)
         return EX_CONFIG;
     log_setup(c->log.level, c->log.json);
@@ -254,8 +270,8 @@ static int run(const struct options *o)
         notify_service("READY=1");
         turn(loop, p.gateway);
         gateway_log_counts(p.gateway);
+        gateway_free(p.gateway); /* the last changes are written now, or that is said */
         log_info("stopped");
-        gateway_free(p.gateway);
     }
     for (size_t i = 0; i < SIGNALS; i++)
         if (events[i])
@@ -268,7 +284,7 @@ static int run(const struct options *o)
 /* --check and --print-config. */
 static int inspect(const struct options *o)
 {
-    struct config *c = load(o->config);
+    struct config *c = load(o->config, stderr);
     if (!c)
         return EX_CONFIG;
     if (o->mode == MODE_PRINT_CONFIG)

@@ -3,6 +3,7 @@
 #include "tests/system/node.h"
 #include "tests/system/peer.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -202,6 +203,23 @@ static void a_reload_with_a_mistake_changes_nothing(struct scene *s)
     peer_hears(world, "old/topic", "x");
 }
 
+/* A reload is an event of a running gateway: what it says has time and level, and is JSON where all is. */
+static void the_mistakes_of_a_reload_are_lines_of_the_log(struct scene *s)
+{
+    gateway_start_with_broker(s, (struct settings){ 0 });
+    change(s, NULL, NULL, "unknown_word: 1\nother_word: 2");
+    gateway_logs(s->gateway, "settings: not reloaded, the old ones stay");
+    assert_non_null(strstr(gateway_logs(s->gateway, "unknown_word"), " error settings: "));
+    assert_non_null(strstr(gateway_logs(s->gateway, "other_word"), " error settings: "));
+}
+
+static void a_gateway_without_zigbee_says_that_it_has_nothing_to_open(struct scene *s)
+{
+    struct gateway *g = gateway_start_with_broker(s, (struct settings){ 0 });
+    assert_int_equal(kill(g->process.pid, SIGUSR2), 0);
+    gateway_logs(g, "there is no network to open for new nodes");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +234,8 @@ int main(void)
         SCENE_IN_BOTH(a_reload_brings_new_limits_and_clients),
         SCENE(a_reload_brings_a_new_log_level),
         SCENE_IN_BOTH(a_reload_with_a_mistake_changes_nothing),
+        SCENE(the_mistakes_of_a_reload_are_lines_of_the_log),
+        SCENE(a_gateway_without_zigbee_says_that_it_has_nothing_to_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
