@@ -216,10 +216,13 @@ static void judge_acceptance(struct world *w, struct client *c, const struct mqt
     must(w, accepted, "nobody is told \"accepted\" before the broker accepted, or the disk");
 }
 
-static void judge_tells(struct ledger *g, uint16_t topic_id, struct span name)
+/* A frame to where it was is lost, as any may be on the way. */
+static void judge_tells(struct ledger *g, uint16_t topic_id, struct span name, bool there)
 {
+    if (!there && g->told[topic_id] != 0)
+        return;
     g->told[topic_id] = judge_hash(name);
-    g->believed[topic_id] = false;
+    g->believed[topic_id] = !there;
 }
 
 static void judge_told(struct client *c, const struct mqttsn_message *m, bool there)
@@ -227,8 +230,8 @@ static void judge_told(struct client *c, const struct mqttsn_message *m, bool th
     bool answer = m->type == MQTTSN_REGACK || m->type == MQTTSN_SUBACK;
     bool tells = m->type == MQTTSN_REGISTER || (answer && m->return_code == MQTTSN_ACCEPTED);
     const struct topic *t = tells ? registry_find_id(&c->session.topics.normal, m->topic_id) : NULL;
-    if (t && there && m->topic_id < IDS_TOLD)
-        judge_tells(&c->ledger, m->topic_id, t->name);
+    if (t && m->topic_id < IDS_TOLD)
+        judge_tells(&c->ledger, m->topic_id, t->name, there);
     if (m->type == MQTTSN_REGISTER)
         c->ledger.registered = m->message_id;
 }

@@ -67,7 +67,7 @@ enum answer {
 
 /* What the judge remembers about one session. */
 struct ledger {
-    bool believed[IDS_TOLD]; /* it said so, and perhaps it means what it was told before */
+    bool believed[IDS_TOLD]; /* it was told, or said that it was, and perhaps it was not */
     uint32_t told[IDS_TOLD]; /* by normal topic id: the name that the client heard for it on this connection, hashed */
     struct {
         uint32_t receipt;
