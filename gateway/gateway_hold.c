@@ -96,8 +96,19 @@ void gateway_hold_ack(struct gateway *g, struct peer *one, const struct mqtt_pac
 
 /* ---- and now it may ---------------------------------------------------------------------------------------------- */
 
+/* A QoS 2 message whose delivery is over, or begun anew, while it was held. */
+static bool is_overtaken(const struct held *h)
+{
+    const struct mqttsn_message *m = &h->message;
+    const struct delivery *d = h->peer ? &peer_session(h->peer)->delivery : NULL;
+    return d && m->type == MQTTSN_PUBLISH && m->qos == 2 &&
+           !(d->message && d->publish_id == m->message_id);
+}
+
 static void say(struct gateway *g, const struct held *h)
 {
+    if (is_overtaken(h))
+        return;
     bool told = gateway_send(g, &h->to, &h->message);
     const struct address *at = h->peer ? peer_address(h->peer) : NULL;
     if (at && memcmp(at, &h->to, sizeof *at) == 0)

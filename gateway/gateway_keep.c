@@ -266,9 +266,11 @@ void gateway_forget_arrivals(struct gateway *g, struct upstream *u)
 
 /* ---- all of it --------------------------------------------------------------------------------------------------- */
 
+/* What an earlier decision put, and did not say, this one may say: a topic id for example. */
 uint64_t gateway_keep(struct gateway *g, struct peer *one)
 {
     struct session *s = peer_session(one);
+    struct kept *k = peer_kept(one);
     if (!g->store)
         return 0;
     forget_wiped(g, s, peer_kept(one)->hash != 0);
@@ -280,9 +282,10 @@ uint64_t gateway_keep(struct gateway *g, struct peer *one)
     if (messages)
         keep_arrivals(g, s);
     forget_spent(g, s);
-    if (messages || (news && store_well(g->store)))
-        return store_ticket(g->store);
-    return 0;
+    bool well = store_well(g->store);
+    if (messages || (news && well))
+        k->ticket = store_ticket(g->store);
+    return messages || (well && k->ticket > store_safe(g->store)) ? k->ticket : 0;
 }
 
 void gateway_keep_nothing(struct gateway *g, struct peer *one)

@@ -256,6 +256,25 @@ static void ask_again(struct gateway *g, struct peer *one, msec now)
         gateway_perform(g, one, now);
 }
 
+/* Its client of a clean session was just connecting anew when the last run ended. */
+static bool is_left_over(const struct session *s)
+{
+    return s->clean && s->state == SESSION_DISCONNECTED && s->uplink.count == 0;
+}
+
+static void forget(struct gateway *g, struct peer *one, msec now)
+{
+    g->actions.count = 0;
+    actions_forget(&g->actions);
+    gateway_perform(g, one, now);
+}
+
+/* With the broker, before its client comes back. What else the broker has for it waits there until then. */
+static bool has_business(const struct session *s)
+{
+    return session_is_connected(s) || s->uplink.count > 0 || s->upstream->mqtt.flights.count > 0;
+}
+
 static void go_on(struct gateway *g, struct peer *one, msec now)
 {
     struct session *s = peer_session(one);
@@ -270,7 +289,11 @@ static void go_on(struct gateway *g, struct peer *one, msec now)
         return;
     session_resume(s, now);
     ask_again(g, one, now);
-    if (*peer_link(one) && !link_is_open(*peer_link(one)))
+    if (is_left_over(s)) {
+        forget(g, one, now);
+        return;
+    }
+    if (*peer_link(one) && !link_is_open(*peer_link(one)) && has_business(s))
         link_queue(*peer_link(one), now);
     gateway_drain_soon(g, one);
     gateway_arm_peer(one, now);
@@ -302,8 +325,10 @@ static void restore(struct gateway *g)
                                          .exchange = on_exchange,
                                          .arrival = on_arrival };
     const bool whole = store_load(g->store, &reader);
-    for (struct peer *one = NULL; (one = peers_next(g->peers, one));)
+    for (struct peer *one = peers_next(g->peers, NULL), *next; one; one = next) {
+        next = peers_next(g->peers, one);
         go_on(g, one, r.now);
+    }
     gateway_settle(g, aggregate_upstream(g->aggregate), r.now);
     tell(&r, whole);
 }

@@ -23,6 +23,7 @@ enum drain { DRAIN_NOT, DRAIN_READY, DRAIN_LATER, DRAIN_FULL };
 struct kept {
     struct peer *peer;
     uint32_t hash;        /* of its row on disk; 0 = none */
+    uint64_t ticket;      /* of the batch with its last change */
     uint32_t held;        /* answers that wait for the store ... */
     uint64_t held_ticket; /* ... the last of them for this batch */
     TAILQ_ENTRY(kept) in_drain;

@@ -281,6 +281,13 @@ static void answer_exchange(const struct exchange *e, enum mqttsn_type type, str
                           .type = type, .topic_id = e->topic_id, .message_id = e->message_id });
 }
 
+/* The broker is through, or will never be: from here on the handshake ends with us. */
+static void end_here(struct session *s, struct exchange *e, msec now)
+{
+    e->packet_id = 0;
+    inflight_step(&s->inflight, e, EXCHANGE_PUBREL, now);
+}
+
 /* The broker closes the connection over it (SN-BRK-7). A client that has its PUBREC was told "accepted" when that was
  * true; it hears nothing else now, and its own handshake is ended here. */
 static void publish_closed_over(struct session *s, struct exchange *e, msec now, struct actions *out)
@@ -288,7 +295,7 @@ static void publish_closed_over(struct session *s, struct exchange *e, msec now,
     session_ban(s, MQTTSN_PUBLISH, e->topic_id, now);
     actions_drop(out, DROP_CLOSED_OVER);
     if (e->phase == EXCHANGE_PUBREL) {
-        e->packet_id = 0;
+        end_here(s, e, now);
         return;
     }
     if (e->phase == EXCHANGE_PUBCOMP) {
@@ -314,8 +321,7 @@ void publish_answered(struct session *s, struct exchange *e, const struct mqtt_p
         answer_exchange(e, MQTTSN_PUBACK, out);
         inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);
     } else if (p->type == MQTT_PUBACK && e->phase == EXCHANGE_PUBREL) {
-        e->packet_id =
-            0; /* sent again as new, and this broker has no QoS 2: the client's PUBREL is answered by us */
+        end_here(s, e, now); /* sent again as new, and this broker has no QoS 2 */
     } else if (p->type == MQTT_PUBACK && e->phase == EXCHANGE_PUBCOMP) {
         answer_exchange(e, MQTTSN_PUBCOMP, out);
         inflight_step(&s->inflight, e, EXCHANGE_ANSWERED, now);

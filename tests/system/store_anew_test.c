@@ -126,6 +126,26 @@ static void no_arrivals_are_left(const struct scene *s)
     sqlite3_close(db);
 }
 
+static void a_clean_session_that_was_connecting_is_not_kept(struct scene *s) /* SN-SES-1 */
+{
+    struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
+    node_connects(n, "m1");
+    node_subscribes(n, "lamp/1", 1);
+    node_sends(n, (struct mqttsn_message){ .type = MQTTSN_CONNECT,
+                                           .will = true,
+                                           .clean = true,
+                                           .protocol_id = 1,
+                                           .duration = 60,
+                                           .tail = span_text("m1") });
+    node_expects(n, MQTTSN_WILLTOPICREQ);
+    keeper_dies_and_returns(n->gateway);
+    gateway_logs(n->gateway, "broker: connected to ");
+    node_connects(node_open(n->gateway), "m2"); /* its row is written behind the other's end */
+    sqlite3 *db = opened(s);
+    assert_int_equal(number(db, "SELECT count(*) FROM session WHERE client_id = 'm1'"), 0);
+    sqlite3_close(db);
+}
+
 static void who_leaves_takes_the_ids_of_its_messages_along(struct scene *s)
 {
     struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
@@ -157,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCENE_IN_BOTH(what_could_be_read_of_a_damaged_file_goes_on),
         SCENE_IN_BOTH(a_file_written_anew_keeps_the_order_of_a_sleepers_messages),
+        SCENE_IN_BOTH(a_clean_session_that_was_connecting_is_not_kept),
         SCENE(who_leaves_takes_the_ids_of_its_messages_along),
         SCENE(ids_of_messages_without_a_session_are_dropped_at_the_start),
     };

@@ -2,6 +2,7 @@
  *
  * The gateway's files may grow no more from a moment on, which a limit of the process does to root as to anybody. What
  * was about to be promised just then is not; whoever waits for it is served on; and when there is room it is given. */
+#include "tests/system/broker.h"
 #include "tests/system/keeper.h"
 #include "tests/system/outage.h"
 
@@ -153,6 +154,24 @@ static void a_client_that_begins_anew_is_not_sent_what_a_full_disk_held(struct s
     node_hears_nothing(n);
 }
 
+/* Else a kill in between gives the id to another topic, and the node publishes there. */
+static void a_topic_id_is_told_only_when_it_is_on_disk(struct scene *s) /* design rule 4 */
+{
+    struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
+    node_connects_kept(n, "m1");
+    sqlite3 *db = locked(s);
+    broker_freezes(s->broker);
+    node_sends(n, (struct mqttsn_message){
+                      .type = MQTTSN_SUBSCRIBE, .message_id = 7, .tail = span_text("lamp/1") });
+    node_sends(n, (struct mqttsn_message){
+                      .type = MQTTSN_REGISTER, .message_id = 8, .tail = span_text("lamp/1") });
+    node_hears_nothing(n);
+    sqlite3_close(db);
+    uint16_t id = node_expects(n, MQTTSN_REGACK).topic_id;
+    broker_thaws(s->broker);
+    assert_int_equal(node_expects(n, MQTTSN_SUBACK).topic_id, id);
+}
+
 static void others_notice_nothing_of_a_full_disk(struct scene *s)
 {
     struct node *n = node_open(keeper_start(s, (struct settings){ 0 }));
@@ -177,6 +196,7 @@ int main(void)
         SCENE_IN_BOTH(a_full_disk_owes_qos_2_and_gives_it_once),
         SCENE_IN_BOTH(pubcomp_waits_for_the_disk),
         SCENE_IN_BOTH(a_client_that_begins_anew_is_not_sent_what_a_full_disk_held),
+        SCENE_IN_BOTH(a_topic_id_is_told_only_when_it_is_on_disk),
         SCENE_IN_BOTH(others_notice_nothing_of_a_full_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
