@@ -85,7 +85,10 @@ bool coordinator_stays_full(struct coordinator *c, bool full, msec now)
         c->full_since = 0;
     else if (c->full_since == 0)
         c->full_since = now;
-    return full && now - c->full_since >= COORDINATOR_FULL_MS;
+    if (!full || now - c->full_since < COORDINATOR_FULL_MS)
+        return false;
+    c->full_since = now;
+    return true;
 }
 
 /* xorshift: for transaction ids and PAN ids, where being different is enough. Keys are not made of this. */

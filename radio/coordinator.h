@@ -155,7 +155,8 @@ msec coordinator_parked_until(const struct coordinator *c); /* MSEC_NEVER: none 
 void coordinator_joined(struct coordinator *c, uint64_t eui64, bool left);
 
 /* The stick answered to a frame for a node. `full`: that it has no room, although it has none of our frames, so that
- * nothing can make room any more. True: it has said nothing else for COORDINATOR_FULL_MS, and only a reset will help. */
+ * nothing can make room any more. True, and then not again for as long: it has said nothing else for
+ * COORDINATOR_FULL_MS, and only a reset will help. */
 MUST_CHECK bool coordinator_stays_full(struct coordinator *c, bool full, msec now);
 
 uint32_t coordinator_random(struct coordinator *c);

@@ -101,6 +101,8 @@ const char *ezsp_frame_name(uint16_t id)
         { EZSP_NETWORK_INIT_EXTENDED, "networkInitExtended" },
         { EZSP_ADD_TRANSIENT_KEY, "addTransientLinkKey" },
         { EZSP_IMPORT_TRANSIENT_KEY, "importTransientKey" },
+        { EZSP_GET_KEY, "getKey" },
+        { EZSP_EXPORT_KEY, "exportKey" },
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (names[i].id == id)

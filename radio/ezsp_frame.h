@@ -39,9 +39,11 @@ enum ezsp_id {
     EZSP_LOOKUP_EUI64 = 0x0061,
     EZSP_SENDER_EUI64 = 0x0062, /* callback, before the message that it belongs to */
     EZSP_SET_SECURITY = 0x0068,
+    EZSP_GET_KEY = 0x006A,               /* up to version 12 */
     EZSP_NETWORK_INIT_EXTENDED = 0x0070, /* version 5 */
     EZSP_ADD_TRANSIENT_KEY = 0x00AF,     /* up to version 12 */
-    EZSP_IMPORT_TRANSIENT_KEY = 0x0111   /* from version 13 on */
+    EZSP_IMPORT_TRANSIENT_KEY = 0x0111,  /* from version 13 on */
+    EZSP_EXPORT_KEY = 0x0114             /* likewise */
 };
 
 enum ezsp_control { EZSP_COMMAND = 0x00, EZSP_RESPONSE = 0x80, EZSP_CALLBACK = 0x90 };

@@ -35,6 +35,7 @@ enum ezsp_step {
     EZSP_STEP_ENDPOINT,
     EZSP_STEP_INIT,
     EZSP_STEP_AWAIT_UP,
+    EZSP_STEP_KEY, /* only where the settings have one */
     EZSP_STEP_COMPARE,
     EZSP_STEP_EUI64,
     EZSP_STEP_PAYLOAD,
@@ -85,10 +86,11 @@ struct ezsp {
     msec up_since;
 
     enum ezsp_step step;
-    uint8_t row;     /* of the settings that a step sends one by one */
-    msec step_until; /* for the network's status */
-    bool network_up; /* as the NCP said last */
-    uint8_t key[EZSP_KEY];
+    uint8_t row;           /* of the settings that a step sends one by one */
+    msec step_until;       /* for the network's status */
+    bool network_up;       /* as the NCP said last */
+    uint8_t key[EZSP_KEY]; /* of the settings, as long as it is needed */
+    bool other_key;        /* the network's is not that one */
 
     struct ezsp_command commands[EZSP_COMMANDS]; /* a ring; the first is under way when `asked` */
     size_t head, count;
@@ -134,6 +136,9 @@ typedef enum ezsp_step ezsp_taken(struct ezsp *e, const struct ezsp_frame *answe
 enum ezsp_id ezsp_network_init_id(const struct ezsp *e);
 void ezsp_network_ask_init(struct ezsp *e, struct writer *w);
 ezsp_taken ezsp_network_take_init;
+bool ezsp_network_knows_key(struct ezsp *e); /* the settings have one to compare with */
+void ezsp_network_ask_key(struct ezsp *e, struct writer *w);
+ezsp_taken ezsp_network_take_key;
 ezsp_taken ezsp_network_compare;
 bool ezsp_network_has_key(struct ezsp *e); /* makes one, or refuses: before anything is left or formed */
 void ezsp_network_ask_leave(struct ezsp *e, struct writer *w);

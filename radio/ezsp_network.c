@@ -7,6 +7,7 @@
  * nobody has. */
 #include "radio/ezsp_machine.h"
 
+#include "radio/ezsp_key.h"
 #include "radio/little.h"
 
 #include <stdarg.h>
@@ -52,6 +53,35 @@ enum ezsp_step ezsp_network_take_init(struct ezsp *e, const struct ezsp_frame *a
     }
 }
 
+/* ---- is it the one of the settings? ---------------------------------------------------------------------------- */
+
+bool ezsp_network_knows_key(struct ezsp *e)
+{
+    e->other_key = false;
+    return e->c.events->key(e->c.events->context, false, e->key);
+}
+
+void ezsp_network_ask_key(struct ezsp *e, struct writer *w)
+{
+    ezsp_write_key_question(e->version, w);
+}
+
+/* An NCP that keeps its key to itself is used all the same. */
+enum ezsp_step ezsp_network_take_key(struct ezsp *e, const struct ezsp_frame *answer, msec now)
+{
+    uint8_t key[EZSP_KEY] = { 0 };
+    (void)now;
+    bool told =
+        answer->id == ezsp_key_id(e->version) && ezsp_read_key(answer->params, e->version, key);
+    e->other_key = told && memcmp(key, e->key, EZSP_KEY) != 0;
+    memset(e->key, 0, EZSP_KEY);
+    if (!told)
+        coordinator_log(&e->c, LEVEL_INFO,
+                        "the NCP does not tell its network key: it is not compared with that in %s",
+                        e->c.settings->network_key_file);
+    return EZSP_STEP_COMPARE;
+}
+
 static void __attribute__((format(printf, 2, 3)))
 add(char text[COORDINATOR_TEXT], const char *format, ...)
 {
@@ -78,6 +108,8 @@ static void differences(const struct ezsp *e, uint8_t node_type, char text[COORD
     if (s->extended_pan_id != 0 && s->extended_pan_id != i->extended_pan_id)
         add(text, "; extended PAN is %s, wanted %s", eui64_text(i->extended_pan_id, has),
             eui64_text(s->extended_pan_id, wants));
+    if (e->other_key)
+        add(text, "; network key is not the one in %s", s->network_key_file);
 }
 
 static void take_network(struct ezsp *e, const struct ezsp_network *n)

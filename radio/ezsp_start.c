@@ -8,6 +8,7 @@
  * do at once, not to what it does. */
 #include "radio/ezsp_machine.h"
 
+#include "radio/ezsp_key.h"
 #include "radio/little.h"
 
 #include <stdio.h>
@@ -201,7 +202,8 @@ static const struct {
     [EZSP_STEP_POLICY] = { EZSP_SET_POLICY, ask_policy, take_policy },
     [EZSP_STEP_ENDPOINT] = { EZSP_ADD_ENDPOINT, ask_endpoint, take_endpoint },
     [EZSP_STEP_INIT] = { EZSP_NETWORK_INIT, ezsp_network_ask_init, ezsp_network_take_init },
-    [EZSP_STEP_AWAIT_UP] = { .then = EZSP_STEP_COMPARE, .wants_up = true },
+    [EZSP_STEP_AWAIT_UP] = { .then = EZSP_STEP_KEY, .wants_up = true },
+    [EZSP_STEP_KEY] = { EZSP_GET_KEY, ezsp_network_ask_key, ezsp_network_take_key },
     [EZSP_STEP_COMPARE] = { EZSP_GET_NETWORK_PARAMETERS, NULL, ezsp_network_compare },
     [EZSP_STEP_EUI64] = { EZSP_GET_EUI64, NULL, take_eui64 },
     [EZSP_STEP_PAYLOAD] = { EZSP_MAXIMUM_PAYLOAD, NULL, take_payload },
@@ -211,7 +213,7 @@ static const struct {
     [EZSP_STEP_SECURITY] = { EZSP_SET_SECURITY, ezsp_network_ask_security,
                              ezsp_network_take_security },
     [EZSP_STEP_FORM] = { EZSP_FORM_NETWORK, ezsp_network_ask_form, ezsp_network_take_form },
-    [EZSP_STEP_AWAIT_FORMED] = { .then = EZSP_STEP_COMPARE, .wants_up = true },
+    [EZSP_STEP_AWAIT_FORMED] = { .then = EZSP_STEP_KEY, .wants_up = true },
 };
 
 static bool is_waiting(enum ezsp_step step)
@@ -227,13 +229,19 @@ static void step_answered(struct ezsp *e, const struct ezsp_command *asked,
     enter_step(e, steps[asked->about].take(e, answer, now), now);
 }
 
+/* Two of the commands are others in some versions. */
+static uint16_t step_id(const struct ezsp *e)
+{
+    if (e->step == EZSP_STEP_INIT)
+        return (uint16_t)ezsp_network_init_id(e);
+    return (uint16_t)(e->step == EZSP_STEP_KEY ? ezsp_key_id(e->version) : steps[e->step].id);
+}
+
 static void ask_step(struct ezsp *e, msec now)
 {
-    struct ezsp_command command = { .id = (uint16_t)steps[e->step].id,
+    struct ezsp_command command = { .id = step_id(e),
                                     .about = (uint16_t)e->step,
                                     .answered = step_answered };
-    if (e->step == EZSP_STEP_INIT)
-        command.id = (uint16_t)ezsp_network_init_id(e);
     struct writer w = ezsp_params(&command);
     if (steps[e->step].ask)
         steps[e->step].ask(e, &w);
@@ -260,6 +268,8 @@ static void enter_step(struct ezsp *e, enum ezsp_step next, msec now)
 {
     if (is_so_already(e, next))
         next = steps[next].then;
+    if (next == EZSP_STEP_KEY && !ezsp_network_knows_key(e))
+        next = EZSP_STEP_COMPARE;
     if ((next == EZSP_STEP_SECURITY || next == EZSP_STEP_LEAVE) && !ezsp_network_has_key(e))
         next = EZSP_STEP_NONE;
     e->step = next;
@@ -284,7 +294,7 @@ void ezsp_start_begin(struct ezsp *e, msec now)
 
 void ezsp_start_compare(struct ezsp *e, msec now)
 {
-    enter_step(e, EZSP_STEP_COMPARE, now);
+    enter_step(e, EZSP_STEP_KEY, now);
 }
 
 void ezsp_start_network_changed(struct ezsp *e, msec now)

@@ -4,6 +4,7 @@
  * everything before the version was agreed upon. */
 #include "tools/sim_ezsp_inside.h"
 
+#include "radio/ezsp_key.h"
 #include "radio/little.h"
 
 enum { INVALID_VERSION_NOT_SET = 0x30, INVALID_ID = 0x36, NODE_UNKNOWN = 0xFFFF };
@@ -113,6 +114,12 @@ static void parameters(struct ncp *n, const struct ezsp_frame *f, struct writer 
                                                   .pan_id = net->pan_id,
                                                   .power = 8,
                                                   .channel = net->channel });
+}
+
+static void tell_key(struct ncp *n, const struct ezsp_frame *f, struct writer *w, msec now)
+{
+    (void)f, (void)now;
+    ezsp_write_key(n->up ? n->s.network->key : NULL, n->version, w);
 }
 
 static void permit_joining(struct ncp *n, const struct ezsp_frame *f, struct writer *w, msec now)
@@ -308,6 +315,8 @@ static const struct {
     { EZSP_FORM_NETWORK, form },
     { EZSP_LEAVE_NETWORK, leave },
     { EZSP_GET_NETWORK_PARAMETERS, parameters },
+    { EZSP_GET_KEY, tell_key },
+    { EZSP_EXPORT_KEY, tell_key },
     { EZSP_PERMIT_JOINING, permit_joining },
     { EZSP_GET_EUI64, own_eui64 },
     { EZSP_MAXIMUM_PAYLOAD, payload },
@@ -318,10 +327,16 @@ static const struct {
     { EZSP_LOOKUP_EUI64, lookup_eui64 },
 };
 
+/* Of the two commands that tell the key, an NCP knows one. */
+static bool is_of_another_age(const struct ncp *n, uint16_t id)
+{
+    return (id == EZSP_GET_KEY || id == EZSP_EXPORT_KEY) && id != ezsp_key_id(n->version);
+}
+
 static bool answer(struct ncp *n, const struct ezsp_frame *f, struct writer *w, msec now)
 {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
-        if (commands[i].id == f->id) {
+        if (commands[i].id == f->id && !is_of_another_age(n, f->id)) {
             commands[i].answer(n, f, w, now);
             return true;
         }

@@ -5,6 +5,7 @@
 
 #include "radio/ash.h"
 #include "radio/ezsp.h"
+#include "radio/ezsp_key.h"
 #include "radio/ezsp_message.h"
 #include "radio/little.h"
 #include "tests/radio/coordinator_scene.h"
@@ -35,6 +36,7 @@ struct peer {
     uint8_t version_again;   /* what it says when it is asked for its version again; 0: the same */
     uint8_t node_type;
     struct ezsp_network network;
+    uint8_t key[EZSP_KEY];                /* of its network */
     uint16_t silent_on, refuses, unknown; /* ids */
     enum ezsp_status taken;               /* the answer to sendUnicast */
     uint64_t lookup;                      /* the answer to lookupEui64; 0: not known */
@@ -73,7 +75,12 @@ static inline void peer_calls_back_status(struct peer *p, enum ezsp_status s)
 static inline enum ezsp_status peer_network(struct peer *p, const struct ezsp_frame *f)
 {
     struct reader r = reader_of(f->params);
+    struct ezsp_security s;
     switch (f->id) {
+    case EZSP_SET_SECURITY:
+        assert_true(ezsp_read_security(f->params, &s));
+        memcpy(p->key, s.network_key, EZSP_KEY);
+        return EZSP_OK;
     case EZSP_NETWORK_INIT:
     case EZSP_NETWORK_INIT_EXTENDED:
         return p->joined ? EZSP_OK : EZSP_NOT_JOINED;
@@ -112,6 +119,10 @@ static inline void peer_answers(struct peer *p, const struct ezsp_frame *f, stru
         return;
     case EZSP_LOOKUP_NODE_ID:
         write_le16(w, p->lookup_nwk);
+        return;
+    case EZSP_GET_KEY:
+    case EZSP_EXPORT_KEY:
+        ezsp_write_key(f->id == p->refuses ? NULL : p->key, p->version, w);
         return;
     default:
         break;
@@ -230,6 +241,23 @@ static inline void peer_open(struct peer *p, uint8_t version)
     };
     ash_init(&p->link, ASH_NCP, &events, p);
     stage_open(&p->stage, &ezsp_family);
+}
+
+static inline void starts(struct peer *p)
+{
+    stage_start(&p->stage);
+    peer_runs(p);
+}
+
+static inline void is_in(struct peer *p, enum coordinator_state want)
+{
+    assert_string_equal(coordinator_state_name(p->stage.c->state), coordinator_state_name(want));
+}
+
+static inline const char *last_why(struct peer *p)
+{
+    assert_true(p->stage.state_count > 0);
+    return p->stage.states[p->stage.state_count - 1].why;
 }
 
 static inline void peer_close(struct peer *p)

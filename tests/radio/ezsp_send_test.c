@@ -213,74 +213,6 @@ static void the_radio_hears_of_the_loss_first(void **state)
     assert_int_equal(p->stage.states[1].state, COORDINATOR_STARTING);
 }
 
-/* A new frame every second. */
-static void is_offered_frames(struct peer *p, unsigned seconds)
-{
-    while (seconds-- > 0) {
-        sends(p, "x");
-        peer_passes(p, 1000);
-    }
-}
-
-static void an_ncp_that_stays_full_of_nothing_is_reset(void **state)
-{
-    struct peer *p = *state;
-    for (uint8_t version = 13; version <= 14; version++) {
-        speaks(p, version);
-        p->taken = version == 14 ? EZSP_NO_BUFFERS : EZSP_TOO_MANY_MESSAGES;
-        is_offered_frames(p, 30);
-        assert_int_equal(p->stage.state_count, 1);
-        assert_int_equal(p->stage.sent[29].result, RADIO_BUSY);
-        sends(p, "y");
-        assert_int_equal(p->stage.states[1].state, COORDINATOR_STARTING);
-        assert_non_null(strstr(p->stage.states[1].why, version == 14 ? "0x19" : "0x72"));
-        assert_int_equal(p->stage.sent[30].result, RADIO_LOST); /* it goes again, as if never tried */
-        assert_int_equal(p->stage.c->state, COORDINATOR_UP);
-        p->taken = EZSP_OK; /* which a reset is good for */
-        peer_reports(p, sends(p, "z"), EZSP_OK);
-        assert_int_equal(p->stage.sent[31].result, RADIO_DELIVERED);
-        assert_int_equal(p->stage.restart_count, 0);
-    }
-}
-
-static void an_ncp_that_is_full_now_and_then_is_left_alone(void **state)
-{
-    struct peer *p = *state;
-    for (int i = 0; i < 3; i++) {
-        p->taken = EZSP_TOO_MANY_MESSAGES;
-        is_offered_frames(p, 29);
-        p->taken = EZSP_OK;
-        peer_reports(p, sends(p, "y"), EZSP_OK);
-    }
-    assert_int_equal(p->stage.state_count, 1);
-}
-
-static void an_ncp_that_is_full_of_our_frames_is_left_alone(void **state)
-{
-    struct peer *p = *state;
-    stage_node(&p->stage, NODE + 1, 0x1235)->sleeper = true;
-    stage_sends(&p->stage, stage_node(&p->stage, NODE + 1, 0x1235), span_text("x"));
-    peer_runs(p);
-    p->taken = EZSP_TOO_MANY_MESSAGES;
-    is_offered_frames(p, 59); /* for 30 of them, the sleeper's is under way */
-    assert_int_equal(p->stage.state_count, 1);
-    is_offered_frames(p, 2);
-    assert_int_equal(p->stage.states[1].state, COORDINATOR_STARTING);
-}
-
-static void an_ncp_that_does_not_get_well_costs_the_line(void **state)
-{
-    struct peer *p = *state;
-    p->taken = EZSP_TOO_MANY_MESSAGES;
-    for (int i = 0; i < 125 && p->stage.restart_count == 0; i++) {
-        sends(p, "x");
-        p->stage.sent_count = 0; /* there is room for so many notes only */
-        p->asked_count = 0;
-        peer_passes(p, 1000);
-    }
-    assert_int_equal(p->stage.restart_count, 1);
-}
-
 static void a_network_that_goes_down_loses_what_was_under_way(void **state)
 {
     struct peer *p = *state;
@@ -448,10 +380,6 @@ int main(void)
         TEST(the_window_is_filled_one_command_at_a_time),
         TEST(a_reset_loses_what_was_under_way),
         TEST(the_radio_hears_of_the_loss_first),
-        TEST(an_ncp_that_stays_full_of_nothing_is_reset),
-        TEST(an_ncp_that_is_full_now_and_then_is_left_alone),
-        TEST(an_ncp_that_is_full_of_our_frames_is_left_alone),
-        TEST(an_ncp_that_does_not_get_well_costs_the_line),
         TEST(a_network_that_goes_down_loses_what_was_under_way),
         TEST(a_line_that_was_opened_anew_says_nothing_of_old_frames),
         TEST(a_damaged_frame_on_the_line_costs_nothing),

@@ -1,4 +1,4 @@
-/* ezsp_test.c -- watching over an EZSP NCP: silence, resets and failures, and beginning again. */
+/* ezsp_test.c -- watching over an EZSP NCP: silence, resets, failures, a table that stays full, and beginning again. */
 #include "tests/radio/ezsp_peer.h"
 
 static struct peer peer;
@@ -14,17 +14,6 @@ static int tear_down(void **state)
 {
     peer_close(*state);
     return 0;
-}
-
-static void starts(struct peer *p)
-{
-    stage_start(&p->stage);
-    peer_runs(p);
-}
-
-static void is_in(struct peer *p, enum coordinator_state want)
-{
-    assert_string_equal(coordinator_state_name(p->stage.c->state), coordinator_state_name(want));
 }
 
 /* ---- failures -------------------------------------------------------------------------------------------------- */
@@ -220,6 +209,97 @@ static void an_answer_to_something_else_is_not_taken(void **state)
     assert_int_equal(p->stage.c->info.payload_limit, 99);
 }
 
+/* ---- full of nothing ------------------------------------------------------------------------------------------- */
+
+static const uint64_t NODE = 0x0013A20040401122;
+
+static void is_up(struct peer *p)
+{
+    p->joined = true;
+    starts(p);
+    is_in(p, COORDINATOR_UP);
+}
+
+static uint8_t sends(struct peer *p, const char *text)
+{
+    stage_sends(&p->stage, stage_node(&p->stage, NODE, 0x1234), span_text(text));
+    peer_runs(p);
+    return p->stage.last_token;
+}
+
+/* A new frame every second. */
+static void is_offered_frames(struct peer *p, unsigned seconds)
+{
+    while (seconds-- > 0) {
+        sends(p, "x");
+        peer_passes(p, 1000);
+    }
+}
+
+static void an_ncp_that_stays_full_of_nothing_is_reset(void **state)
+{
+    struct peer *p = *state;
+    for (uint8_t version = 13; version <= 14; version++) {
+        peer_close(p);
+        peer_open(p, version);
+        is_up(p);
+        p->taken = version == 14 ? EZSP_NO_BUFFERS : EZSP_TOO_MANY_MESSAGES;
+        is_offered_frames(p, 30);
+        assert_int_equal(p->stage.state_count, 1);
+        assert_int_equal(p->stage.sent[29].result, RADIO_BUSY);
+        sends(p, "y");
+        assert_int_equal(p->stage.states[1].state, COORDINATOR_STARTING);
+        assert_non_null(strstr(p->stage.states[1].why, version == 14 ? "0x19" : "0x72"));
+        assert_int_equal(p->stage.sent[30].result, RADIO_LOST); /* it goes again, as if never tried */
+        assert_int_equal(p->stage.c->state, COORDINATOR_UP);
+        p->taken = EZSP_OK; /* which a reset is good for */
+        peer_reports(p, sends(p, "z"), EZSP_OK);
+        assert_int_equal(p->stage.sent[31].result, RADIO_DELIVERED);
+        assert_int_equal(p->stage.restart_count, 0);
+    }
+}
+
+static void an_ncp_that_is_full_now_and_then_is_left_alone(void **state)
+{
+    struct peer *p = *state;
+    is_up(p);
+    for (int i = 0; i < 3; i++) {
+        p->taken = EZSP_TOO_MANY_MESSAGES;
+        is_offered_frames(p, 29);
+        p->taken = EZSP_OK;
+        peer_reports(p, sends(p, "y"), EZSP_OK);
+    }
+    assert_int_equal(p->stage.state_count, 1);
+}
+
+static void an_ncp_that_is_full_of_our_frames_is_left_alone(void **state)
+{
+    struct peer *p = *state;
+    is_up(p);
+    stage_node(&p->stage, NODE + 1, 0x1235)->sleeper = true;
+    stage_sends(&p->stage, stage_node(&p->stage, NODE + 1, 0x1235), span_text("x"));
+    peer_runs(p);
+    p->taken = EZSP_TOO_MANY_MESSAGES;
+    is_offered_frames(p, 59); /* for 30 of them, the sleeper's is under way */
+    assert_int_equal(p->stage.state_count, 1);
+    is_offered_frames(p, 2);
+    assert_int_equal(p->stage.states[1].state, COORDINATOR_STARTING);
+}
+
+static void an_ncp_that_does_not_get_well_costs_the_line(void **state)
+{
+    struct peer *p = *state;
+    is_up(p);
+    p->taken = EZSP_TOO_MANY_MESSAGES;
+    for (int i = 0; i < 125 && p->stage.restart_count == 0; i++) {
+        sends(p, "x");
+        p->stage.sent_count = 0; /* there is room for so many notes only */
+        p->asked_count = 0;
+        peer_passes(p, 1000);
+    }
+    assert_int_equal(p->stage.restart_count, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -237,6 +317,10 @@ int main(void)
         TEST(the_probe_recognises_the_answer_to_a_reset),
         TEST(failures_long_ago_do_not_count),
         TEST(an_answer_to_something_else_is_not_taken),
+        TEST(an_ncp_that_stays_full_of_nothing_is_reset),
+        TEST(an_ncp_that_is_full_now_and_then_is_left_alone),
+        TEST(an_ncp_that_is_full_of_our_frames_is_left_alone),
+        TEST(an_ncp_that_does_not_get_well_costs_the_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,6 +55,22 @@ static void another_network_is_replaced_only_when_the_settings_say_so(void **sta
     assert_int_equal(s->network.channel, 20);
 }
 
+static void in_every_version_a_network_with_another_key_is_refused(void **state)
+{
+    struct scene *s = *state;
+    for (unsigned version = EZSP_VERSION_MIN; version <= EZSP_VERSION_MAX; version++) {
+        tear_down(state);
+        set_up(state);
+        plugs(s, version); /* forms it */
+        plugs(s, version);
+        assert_int_equal(s->stage.c->state, COORDINATOR_UP);
+        s->network.key[7] ^= 1;
+        plugs(s, version);
+        assert_int_equal(s->stage.c->state, COORDINATOR_REFUSED);
+        assert_non_null(strstr(s->stage.states[s->stage.state_count - 1].why, "network key"));
+    }
+}
+
 static void in_every_version_frames_go_both_ways(void **state)
 {
     struct scene *s = *state;
@@ -172,6 +188,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_network_is_formed_once_and_then_resumed),
         TEST(another_network_is_replaced_only_when_the_settings_say_so),
+        TEST(in_every_version_a_network_with_another_key_is_refused),
         TEST(in_every_version_frames_go_both_ways),
         TEST(what_the_air_does_not_deliver_is_unreachable),
         TEST(our_broadcast_goes_out_once_and_is_not_heard),
