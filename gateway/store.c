@@ -366,7 +366,8 @@ void store_free(struct store *s, msec wait)
     store_writer_stop(s, wait);
     if (s->report.ill)
         log_trouble(s, &s->report.trouble);
-    if (s->has_batch || s->open.len > 0 || s->forgetting)
+    if (s->forgetting || store_batch_matters(buffer_span(&s->batch)) ||
+        store_batch_matters(buffer_span(&s->open)))
         log_error("state: %s: stopped while it could not be written: the last changes are lost",
                   s->path);
     dispose(s);

@@ -95,6 +95,18 @@ size_t store_batch_read(struct reader *r, enum store_op *op, struct store_value 
     return count;
 }
 
+bool store_batch_matters(struct span batch)
+{
+    struct store_value v[STORE_VALUES];
+    struct reader r = reader_of(batch);
+    bool matters = false;
+    for (enum store_op op; r.left > 0 && !matters;) {
+        (void)store_batch_read(&r, &op, v);
+        matters = op != STORE_DROP_ARRIVALS;
+    }
+    return matters;
+}
+
 static size_t size_of(const struct store_value *v, size_t count)
 {
     size_t size = HEAD;

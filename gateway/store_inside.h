@@ -87,6 +87,10 @@ size_t store_words_find(struct store_words w, struct span word);
 /* The next change of a batch: how many values were read into `v`; they borrow from it. */
 size_t store_batch_read(struct reader *r, enum store_op *op, struct store_value v[STORE_VALUES]);
 
+/* Would anybody miss it? Not if it only forgets packet ids that the broker has forgotten, which each connection does:
+ * the next one does it again, and a new message is not taken for an old one, its digest is another. */
+bool store_batch_matters(struct span batch);
+
 /* ---- the clock */
 
 /* Milliseconds since 1970 as the file has them; `ahead` of the monotonic clock by as much in the whole run. */
@@ -110,6 +114,7 @@ enum store_fault {
     STORE_READ_ONLY,
     STORE_FORBIDDEN,
     STORE_NO_FOLDER,
+    STORE_DIRECTORY,
     STORE_IN_USE,
     STORE_LOCKED,
     STORE_NEWER,

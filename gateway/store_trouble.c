@@ -23,6 +23,8 @@ static enum store_fault fault_of_errno(int error)
         return STORE_NO_FOLDER;
     case ENOMEM:
         return STORE_NO_MEMORY;
+    case EISDIR:
+        return STORE_DIRECTORY;
     default:
         return STORE_FAILING;
     }
@@ -92,6 +94,8 @@ void store_trouble_tell(const struct store_trouble *t, const char *path, char *l
         [STORE_READ_ONLY] = "cannot be written, it is read-only: mount its disk for writing",
         [STORE_FORBIDDEN] = "may not be written: give the file and its folder to the gateway's user",
         [STORE_NO_FOLDER] = "its folder is not there: make it, or correct gateway.state",
+        [STORE_DIRECTORY] =
+            "it is a directory: give gateway.state the path of a file, such as state.db in it",
         [STORE_LOCKED] = "another program keeps it locked: end its transaction",
         [STORE_FOREIGN] = "this is another program's database: give gateway.state another path",
         [STORE_DAMAGED] = "it is damaged: move it away, and look whether the disk is failing",

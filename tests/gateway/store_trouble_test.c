@@ -329,6 +329,35 @@ static void a_stop_waits_for_an_ill_disk_only_so_long(void **state)
     assert_false(store_stopped_well(d->store));
 }
 
+static void a_directory_is_not_taken_for_a_disk_in_trouble(void **state)
+{
+    struct desk *d = *state;
+    assert_int_equal(mkdir(d->path, 0700), 0);
+    desk_starts(d);
+    assert_false(store_well(d->store));
+    assert_int_equal(desk_lines(d, "it is a directory: give gateway.state the path of a file"), 1);
+    desk_stops(d, 0);
+    assert_int_equal(rmdir(d->path), 0);
+}
+
+/* At each connection that is forgotten which the broker has forgotten: mostly nothing. */
+static void a_stop_without_changes_says_nothing_of_changes(void **state)
+{
+    struct desk *d = *state;
+    assert_int_equal(mkdir(d->path, 0700), 0);
+    desk_starts(d);
+    store_drop_arrivals(d->store, span_text("m1"));
+    store_commit(d->store);
+    desk_stops(d, 1);
+    assert_int_equal(desk_lines(d, "the last changes are lost"), 0);
+    desk_starts(d);
+    store_drop_arrivals(d->store, span_text("m1"));
+    put_arrival(d, 1);
+    desk_stops(d, 1);
+    assert_int_equal(desk_lines(d, "the last changes are lost"), 1);
+    assert_int_equal(rmdir(d->path), 0);
+}
+
 static void a_stop_tries_an_ill_disk_once_more(void **state)
 {
     struct desk *d = *state;
@@ -361,6 +390,8 @@ int main(void)
         WITH_DESK(a_file_of_a_newer_version_is_never_touched),
         WITH_DESK(the_database_of_another_program_is_never_touched),
         WITH_DESK(a_stop_waits_for_an_ill_disk_only_so_long),
+        WITH_DESK(a_directory_is_not_taken_for_a_disk_in_trouble),
+        WITH_DESK(a_stop_without_changes_says_nothing_of_changes),
         WITH_DESK(a_stop_tries_an_ill_disk_once_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
