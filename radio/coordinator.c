@@ -101,6 +101,49 @@ uint32_t coordinator_random(struct coordinator *c)
     return c->random = x;
 }
 
+/* ---- is its network the one of the settings? --------------------------------------------------------------------- */
+
+const char coordinator_forbidden[] =
+    "it has no network, and form: never forbids to form one; form: blank forms one";
+const char coordinator_keyless[] = "no network is formed without its key; see network_key_file";
+
+void coordinator_add(char text[COORDINATOR_TEXT], const char *format, ...)
+{
+    size_t used = strlen(text);
+    va_list arguments;
+    if (used > 0)
+        used += (size_t)snprintf(text + used, COORDINATOR_TEXT - used, ", ");
+    if (used >= COORDINATOR_TEXT)
+        return;
+    va_start(arguments, format);
+    vsnprintf(text + used, COORDINATOR_TEXT - used, format, arguments);
+    va_end(arguments);
+}
+
+void coordinator_compare(const struct coordinator *c, const struct coordinator_network *has,
+                         char text[COORDINATOR_TEXT])
+{
+    const struct config_radio *s = c->settings;
+    text[0] = '\0';
+    if (s->channel != 0 && s->channel != has->channel)
+        coordinator_add(text, "channel %u (settings: %u)", has->channel, s->channel);
+    if (s->pan_id != 0 && s->pan_id != has->pan_id)
+        coordinator_add(text, "PAN 0x%04x (settings: 0x%04x)", has->pan_id, s->pan_id);
+    if (s->extended_pan_id != 0 && s->extended_pan_id != has->extended_pan_id)
+        coordinator_add(text, "extended PAN 0x%016llx (settings: 0x%016llx)",
+                        (unsigned long long)has->extended_pan_id,
+                        (unsigned long long)s->extended_pan_id);
+    if (has->other_key)
+        coordinator_add(text, "its key is not the one in %s", s->network_key_file);
+}
+
+void coordinator_refuse_network(struct coordinator *c, const char *differences, bool formed)
+{
+    coordinator_enter(c, COORDINATOR_REFUSED, "other network: %s; %s", differences,
+                      formed ? "that is after forming one"
+                             : "correct the settings, or form: replace forms a new one");
+}
+
 /* ---- from the nodes ---------------------------------------------------------------------------------------------- */
 
 /* Why this frame is not for us; NULL: it is. */

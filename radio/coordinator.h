@@ -15,7 +15,7 @@
 
 enum {
     COORDINATOR_PAYLOAD_MAX = 300, /* octets of the longest frame that any family carries, either way */
-    COORDINATOR_TEXT = 160,        /* a reason, in words */
+    COORDINATOR_TEXT = 320,        /* a reason, in words */
     PARKED_MAX = 32,  /* first frames of nodes whose 64-bit address is being asked for ... */
     PARKED_MS = 2000, /* ... for no longer than this */
     PERMIT_JOIN_MAX_S = 254,
@@ -158,6 +158,30 @@ void coordinator_joined(struct coordinator *c, uint64_t eui64, bool left);
  * nothing can make room any more. True, and then not again for as long: it has said nothing else for
  * COORDINATOR_FULL_MS, and only a reset will help. */
 MUST_CHECK bool coordinator_stays_full(struct coordinator *c, bool full, msec now);
+
+/* ---- is its network the one of the settings? ---- */
+
+/* As the stick has it. What it does not tell stands here as the settings have it. */
+struct coordinator_network {
+    uint8_t channel;
+    uint16_t pan_id;
+    uint64_t extended_pan_id;
+    bool other_key; /* its key is known, and is not the one in network_key_file */
+};
+
+/* In what it differs from what the settings name, as "channel 15 (settings: 20), PAN ..."; "" = in nothing. The stick's
+ * value is always the first. Keys are not shown. */
+void coordinator_compare(const struct coordinator *c, const struct coordinator_network *has,
+                         char text[COORDINATOR_TEXT]);
+/* One difference more. */
+void coordinator_add(char text[COORDINATOR_TEXT], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* Refuses the stick because of them, with what a person can do. `formed`: even though it was told just now. */
+void coordinator_refuse_network(struct coordinator *c, const char *differences, bool formed);
+
+/* Other reasons to refuse it, in the words of all families. */
+extern const char coordinator_forbidden[]; /* it has no network, and form: never */
+extern const char coordinator_keyless[]; /* a network would be formed, and there is no key for it */
 
 uint32_t coordinator_random(struct coordinator *c);
 

@@ -49,30 +49,27 @@ static bool has_network(const struct deconz *d)
            (d->found.pan != NO_PAN && extended != 0 && extended != UINT64_MAX);
 }
 
-/* Where settings and stick differ, as "what stick/settings, ..."; "" = they do not. */
-static void differences(struct deconz *d, char *line, size_t room)
+static bool has_other_key(struct deconz *d)
 {
-    const struct config_radio *s = d->c.settings;
+    uint8_t key[DECONZ_KEY_LEN];
+    return d->found.has_key && d->c.events->key(d->c.events->context, false, key) &&
+           memcmp(key, d->found.key, DECONZ_KEY_LEN) != 0;
+}
+
+/* "" = none. */
+static void differences(struct deconz *d, char line[COORDINATOR_TEXT])
+{
     const struct deconz_found *f = &d->found;
     const uint8_t channel = channel_of(f);
-    uint8_t key[DECONZ_KEY_LEN];
-    size_t n = 0;
-    line[0] = '\0';
-    if (s->channel && channel && s->channel != channel)
-        n += (size_t)snprintf(line + n, room - n, "channel %u/%u, ", channel, s->channel);
-    if (s->pan_id && s->pan_id != f->pan)
-        n += (size_t)snprintf(line + n, room - n, "PAN %04x/%04x, ", f->pan, s->pan_id);
-    if (s->extended_pan_id && s->extended_pan_id != extended_of(f))
-        n += (size_t)snprintf(line + n, room - n, "extended PAN %016llx/%016llx, ",
-                              (unsigned long long)extended_of(f),
-                              (unsigned long long)s->extended_pan_id);
-    if (f->has_key && d->c.events->key(d->c.events->context, false, key) &&
-        memcmp(key, f->key, DECONZ_KEY_LEN) != 0)
-        n += (size_t)snprintf(line + n, room - n, "network key, ");
+    coordinator_compare(
+        &d->c,
+        &(struct coordinator_network){ .channel = channel ? channel : d->c.settings->channel,
+                                       .pan_id = f->pan,
+                                       .extended_pan_id = extended_of(f),
+                                       .other_key = has_other_key(d) },
+        line);
     if (f->no_coordinator)
-        n += (size_t)snprintf(line + n, room - n, "router, ");
-    if (n > 0)
-        line[n - 2] = '\0';
+        coordinator_add(line, "it is a router, no coordinator");
 }
 
 static uint16_t any_pan(struct deconz *d)
@@ -88,7 +85,7 @@ static void form_it(struct deconz *d)
     const bool had = has_network(d);
     struct deconz_plan *p = &d->plan;
     if (!d->c.events->key(d->c.events->context, true, p->key)) {
-        coordinator_enter(&d->c, COORDINATOR_REFUSED, "no network is made without a network key");
+        coordinator_enter(&d->c, COORDINATOR_REFUSED, "%s", coordinator_keyless);
         return;
     }
     p->channel = s->channel ? s->channel : had && channel_of(f) ? channel_of(f) : CHANNEL_USUAL;
@@ -105,15 +102,13 @@ void deconz_decide(struct deconz *d)
     const enum config_form allowed = d->c.settings->form;
     const bool has = has_network(d);
     char line[COORDINATOR_TEXT];
-    differences(d, line, sizeof line);
+    differences(d, line);
     if (!has && allowed == FORM_NEVER)
-        coordinator_enter(&d->c, COORDINATOR_REFUSED,
-                          "the stick has no network, and form: never forbids to make one");
+        coordinator_enter(&d->c, COORDINATOR_REFUSED, "%s", coordinator_forbidden);
     else if ((!has || (line[0] && allowed == FORM_REPLACE)) && !d->formed)
         form_it(d);
     else if (!has || line[0])
-        coordinator_enter(&d->c, COORDINATOR_REFUSED, "stick/settings differ: %s; set them alike%s",
-                          has ? line : "no network", d->formed ? "" : " or form: replace");
+        coordinator_refuse_network(&d->c, has ? line : "it has none", d->formed);
     else
         deconz_run(d, deconz_network(d) == DECONZ_CONNECTED ? DECONZ_SETTLE : DECONZ_CONNECT);
 }

@@ -10,9 +10,6 @@
 #include "radio/ezsp_key.h"
 #include "radio/little.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 enum { CHANNEL_DEFAULT = 15, POWER_DBM = 8, ALL_CHANNELS = 0x07FFF800, PAN_ID_MAX = 0xFFF7 };
 enum { VERSION_INIT_EXTENDED = 5, VERSION_LEAVE_OPTION = 14 };
 
@@ -34,8 +31,7 @@ static enum ezsp_step form_or_refuse(struct ezsp *e)
 {
     if (e->c.settings->form != FORM_NEVER)
         return EZSP_STEP_SECURITY;
-    coordinator_enter(&e->c, COORDINATOR_REFUSED,
-                      "the stick has no network, and the settings say form: never");
+    coordinator_enter(&e->c, COORDINATOR_REFUSED, "%s", coordinator_forbidden);
     return EZSP_STEP_NONE;
 }
 
@@ -82,34 +78,16 @@ enum ezsp_step ezsp_network_take_key(struct ezsp *e, const struct ezsp_frame *an
     return EZSP_STEP_COMPARE;
 }
 
-static void __attribute__((format(printf, 2, 3)))
-add(char text[COORDINATOR_TEXT], const char *format, ...)
-{
-    size_t used = strlen(text);
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text + used, COORDINATOR_TEXT - used, format, arguments);
-    va_end(arguments);
-}
-
-/* "; channel is 15, wanted 20; ..." Empty: the stick has what the settings want, as far as they say. */
+/* "" : the stick has what the settings want, as far as they say. */
 static void differences(const struct ezsp *e, uint8_t node_type, char text[COORDINATOR_TEXT])
 {
-    const struct config_radio *s = e->c.settings;
     const struct coordinator_info *i = &e->c.info;
-    char has[EUI64_TEXT], wants[EUI64_TEXT];
-    text[0] = '\0';
+    coordinator_compare(
+        &e->c,
+        &(struct coordinator_network){ i->channel, i->pan_id, i->extended_pan_id, e->other_key },
+        text);
     if (node_type != EZSP_NODE_COORDINATOR)
-        add(text, "; it is a node of type %u, no coordinator", node_type);
-    if (s->channel != 0 && s->channel != i->channel)
-        add(text, "; channel is %u, wanted %u", i->channel, s->channel);
-    if (s->pan_id != 0 && s->pan_id != i->pan_id)
-        add(text, "; PAN is 0x%04x, wanted 0x%04x", i->pan_id, s->pan_id);
-    if (s->extended_pan_id != 0 && s->extended_pan_id != i->extended_pan_id)
-        add(text, "; extended PAN is %s, wanted %s", eui64_text(i->extended_pan_id, has),
-            eui64_text(s->extended_pan_id, wants));
-    if (e->other_key)
-        add(text, "; network key is not the one in %s", s->network_key_file);
+        coordinator_add(text, "it is a node of type %u, no coordinator", node_type);
 }
 
 static void take_network(struct ezsp *e, const struct ezsp_network *n)
@@ -137,7 +115,7 @@ enum ezsp_step ezsp_network_compare(struct ezsp *e, const struct ezsp_frame *ans
         return EZSP_STEP_EUI64;
     if (e->c.settings->form == FORM_REPLACE && !e->formed)
         return EZSP_STEP_LEAVE;
-    coordinator_enter(&e->c, COORDINATOR_REFUSED, "other network: %s", text + 2);
+    coordinator_refuse_network(&e->c, text, e->formed);
     return EZSP_STEP_NONE;
 }
 
@@ -148,7 +126,7 @@ bool ezsp_network_has_key(struct ezsp *e)
 {
     if (e->c.events->key(e->c.events->context, true, e->key))
         return true;
-    coordinator_enter(&e->c, COORDINATOR_REFUSED, "no network is formed without a network key");
+    coordinator_enter(&e->c, COORDINATOR_REFUSED, "%s", coordinator_keyless);
     return false;
 }
 

@@ -36,25 +36,18 @@ static bool is_coordinator(const struct xbee *x)
            (x->facts[FACT_CE] == 1 || x->facts[FACT_VR] >> 12 == XBEE_VR_S2);
 }
 
-/* Behind what `text` holds: this is not as the settings want it, both values. A setting of 0 is content with all. */
-static void differ(char *text, const char *name, uint64_t has, uint64_t wanted)
+/* The keys of a module cannot be read. */
+static void compare(const struct xbee *x, char text[COORDINATOR_TEXT])
 {
-    const size_t used = strlen(text);
-    if (wanted != 0 && has != wanted)
-        snprintf(text + used, COORDINATOR_TEXT - used, "%s%s %llx (settings: %llx)",
-                 used > 0 ? ", " : "", name, (unsigned long long)has, (unsigned long long)wanted);
-}
-
-/* What of the network is not as the settings want it; "" = nothing. `text` has COORDINATOR_TEXT octets. */
-static void compare(const struct xbee *x, char *text)
-{
-    const struct config_radio *s = x->common.settings;
+    char differences[COORDINATOR_TEXT];
+    coordinator_compare(&x->common,
+                        &(struct coordinator_network){ .channel = (uint8_t)x->facts[FACT_CH],
+                                                       .pan_id = (uint16_t)x->facts[FACT_OI],
+                                                       .extended_pan_id = x->facts[FACT_OP] },
+                        differences);
     text[0] = '\0';
-    if (s->channel != 0 && x->facts[FACT_CH] != s->channel)
-        snprintf(text, COORDINATOR_TEXT, "channel %u (settings: %u)", (unsigned)x->facts[FACT_CH],
-                 s->channel);
-    differ(text, "PAN", x->facts[FACT_OI], s->pan_id);
-    differ(text, "extended PAN", x->facts[FACT_OP], s->extended_pan_id);
+    if (differences[0] != '\0')
+        coordinator_add(text, "other network: %s", differences);
 }
 
 /* It was told a network, or had one, whether that is there now or not. */
@@ -62,6 +55,12 @@ static bool has_network(const struct xbee *x)
 {
     return x->facts[FACT_AI] == 0 ||
            (is_coordinator(x) && (x->facts[FACT_OP] != 0 || x->facts[FACT_ID] != 0));
+}
+
+/* Its own: if it is not used, that is for what the settings want. */
+static bool runs_one(const struct xbee *x)
+{
+    return x->facts[FACT_AI] == 0 && is_coordinator(x);
 }
 
 /* Why this module cannot be used as it is; "" = it can. `text` has COORDINATOR_TEXT octets. */
@@ -92,9 +91,10 @@ static const char *forbidden(const struct xbee *x)
     if (x->formings > 0)
         return "; that is after forming one";
     if (has_network(x) && form != FORM_REPLACE)
-        return "; form: replace makes a new network";
+        return runs_one(x) ? "; correct the settings, or form: replace forms a new one"
+                           : "; form: replace forms a new one";
     if (form == FORM_NEVER)
-        return "; form: blank makes one";
+        return "; form: blank forms one";
     return x->common.settings->pan_id != 0 ? "; an XBee chooses its PAN: leave pan_id out" : NULL;
 }
 
@@ -102,7 +102,7 @@ static void form(struct xbee *x, const char *why, msec now)
 {
     const struct coordinator_events *up = x->common.events;
     if (xbee_script_keeps_key(x) && !up->key(up->context, true, x->key)) {
-        xbee_start_refuse(x, "no network is formed without its key", "");
+        xbee_start_refuse(x, coordinator_keyless, "");
         return;
     }
     coordinator_log(&x->common, LEVEL_INFO, "forming a network: %s", why);

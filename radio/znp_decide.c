@@ -18,8 +18,7 @@ enum {
 
 static enum znp_step differs(struct znp *z, const char *what)
 {
-    coordinator_enter(&z->c, COORDINATOR_REFUSED,
-                      "settings/stick differ: %s; correct them or set form: replace", what);
+    coordinator_refuse_network(&z->c, what, false);
     return ZNP_IDLE;
 }
 
@@ -29,17 +28,13 @@ static enum znp_step decide(struct znp *z)
     const enum config_form allowed = z->c.settings->form;
     char what[COORDINATOR_TEXT];
     if (!f->formed)
-        return allowed == FORM_NEVER
-                   ? znp_step_refuse(z,
-                                     "the stick has no network, and form: never forbids to make one",
-                                     "set form: blank")
-                   : znp_form_begin(z);
+        return allowed == FORM_NEVER ? znp_step_refuse(z, coordinator_forbidden) : znp_form_begin(z);
     znp_network_compare_key(z);
-    if (!znp_network_differs(z, what, sizeof what))
+    if (!znp_network_differs(z, what))
         return z->device_state == ZNP_COORDINATOR_RUNS ? ZNP_REGISTER_ENDPOINT : ZNP_RESUME;
     if (allowed != FORM_REPLACE)
         return differs(z, what);
-    coordinator_log(&z->c, LEVEL_WARN, "the network is replaced (settings/stick: %s)", what);
+    coordinator_log(&z->c, LEVEL_WARN, "the network is replaced: %s", what);
     return znp_form_begin(z);
 }
 
@@ -111,7 +106,7 @@ static enum znp_step take_info(struct znp *z, const struct znp_message *m)
         return decide(z);
     if (z->up.formed)
         return znp_form_done(z);
-    return znp_network_differs(z, what, sizeof what) ? differs(z, what) : ZNP_REGISTER_ENDPOINT;
+    return znp_network_differs(z, what) ? differs(z, what) : ZNP_REGISTER_ENDPOINT;
 }
 
 const struct znp_row znp_decide_rows[ZNP_STEPS] = {

@@ -19,8 +19,7 @@ enum {
 enum znp_step znp_form_begin(struct znp *z)
 {
     if (!znp_network_wish(z))
-        return znp_step_refuse(z, "no network key to form a network with",
-                               "see network_key_file in the settings");
+        return znp_step_refuse(z, coordinator_keyless);
     z->up.started = z->up.formed = true;
     z->up.item = 0;
     z->up.made_item = false;

@@ -223,8 +223,8 @@ bool znp_network_take_read(struct znp *z,
 bool znp_network_take_info(struct znp *z, const struct znp_message *m);
 void znp_network_compare_key(struct znp *z);
 
-/* Does it disagree with the settings? `text` says in what, settings first. */
-bool znp_network_differs(const struct znp *z, char *text, size_t room);
+/* Does it disagree with the settings? `text` says in what. */
+bool znp_network_differs(const struct znp *z, char text[COORDINATOR_TEXT]);
 
 /* Decides on the network to form. False: there is no key for it. */
 bool znp_network_wish(struct znp *z);

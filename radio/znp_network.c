@@ -143,35 +143,19 @@ void znp_network_compare_key(struct znp *z)
                         "the stick does not show its network key: not compared with the settings");
 }
 
-static size_t append(char *text, size_t room, size_t used, const char *one)
-{
-    int n = snprintf(text + used, room - used, "%s%s", used ? ", " : "", one);
-    return n > 0 && (size_t)n < room - used ? used + (size_t)n : used;
-}
-
-bool znp_network_differs(const struct znp *z, char *text, size_t room)
+/* A network that was told to take another PAN id, and could not, is still the right one. */
+bool znp_network_differs(const struct znp *z, char text[COORDINATOR_TEXT])
 {
     const struct config_radio *s = z->c.settings;
     const struct znp_found *f = &z->up.found;
-    char one[64];
-    size_t used = 0;
-    text[0] = '\0';
-    if (s->channel && f->has_nib && s->channel != f->channel) {
-        snprintf(one, sizeof one, "channel %u/%u", s->channel, f->channel);
-        used = append(text, room, used, one);
+    struct coordinator_network has = { s->channel, s->pan_id, s->extended_pan_id, f->key_differs };
+    if (f->has_nib) {
+        has.channel = f->channel;
+        has.pan_id = s->pan_id == f->asked_pan_id ? s->pan_id : f->pan_id;
+        has.extended_pan_id = f->extended_pan_id;
     }
-    if (s->pan_id && f->has_nib && s->pan_id != f->pan_id && s->pan_id != f->asked_pan_id) {
-        snprintf(one, sizeof one, "pan_id 0x%04x/0x%04x", s->pan_id, f->pan_id);
-        used = append(text, room, used, one);
-    }
-    if (s->extended_pan_id && f->has_nib && s->extended_pan_id != f->extended_pan_id) {
-        snprintf(one, sizeof one, "extended_pan_id %016llx/%016llx",
-                 (unsigned long long)s->extended_pan_id, (unsigned long long)f->extended_pan_id);
-        used = append(text, room, used, one);
-    }
-    if (f->key_differs)
-        used = append(text, room, used, "network key");
-    return used > 0;
+    coordinator_compare(&z->c, &has, text);
+    return text[0] != '\0';
 }
 
 /* ---- forming ----------------------------------------------------------------------------------------------------- */

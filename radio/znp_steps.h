@@ -30,9 +30,9 @@ static inline enum znp_step znp_step_give_up(struct znp *z, const char *why)
 }
 
 /* ZNP_IDLE, and nothing is touched until a person has decided. */
-static inline enum znp_step znp_step_refuse(struct znp *z, const char *what, const char *remedy)
+static inline enum znp_step znp_step_refuse(struct znp *z, const char *why)
 {
-    coordinator_enter(&z->c, COORDINATOR_REFUSED, "%s; %s", what, remedy);
+    coordinator_enter(&z->c, COORDINATOR_REFUSED, "%s", why);
     return ZNP_IDLE;
 }
 

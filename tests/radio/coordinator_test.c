@@ -167,6 +167,53 @@ static void an_address_reads_as_it_is_printed_on_the_node(void **state)
     assert_string_equal(eui64_text(UINT64_C(0x0013a20040401122), line), "00:13:a2:00:40:40:11:22");
 }
 
+/* ---- the network ----------------------------------------------------------------------------------------------- */
+
+static const struct coordinator_network stick = { 15, 0x1A62, 0xAA, false };
+
+static void what_the_settings_leave_open_agrees_with_every_network(void **state)
+{
+    (void)state;
+    char text[COORDINATOR_TEXT];
+    coordinator_compare(s.c, &stick, text);
+    assert_string_equal(text, "");
+    s.settings.channel = 15;
+    s.settings.pan_id = 0x1A62;
+    s.settings.extended_pan_id = 0xAA;
+    coordinator_compare(s.c, &stick, text);
+    assert_string_equal(text, "");
+}
+
+static void a_difference_shows_what_the_stick_has_before_what_is_wanted(void **state)
+{
+    (void)state;
+    struct coordinator_network other = stick;
+    char text[COORDINATOR_TEXT];
+    s.settings.channel = 20;
+    s.settings.pan_id = 0x2B;
+    s.settings.extended_pan_id = 0xBB;
+    s.settings.network_key_file = "/etc/field.key";
+    other.other_key = true;
+    coordinator_compare(s.c, &other, text);
+    assert_string_equal(text,
+                        "channel 15 (settings: 20), PAN 0x1a62 (settings: 0x002b), extended PAN "
+                        "0x00000000000000aa (settings: 0x00000000000000bb), its key is not the one "
+                        "in /etc/field.key");
+    coordinator_refuse_network(s.c, text, false);
+    assert_int_equal(s.c->state, COORDINATOR_REFUSED);
+    assert_non_null(strstr(s.states[0].why, "other network: channel 15"));
+    assert_non_null(strstr(s.states[0].why, "/etc/field.key; correct the settings, or form: replace"));
+}
+
+static void more_differences_than_there_is_room_for_end_at_its_end(void **state)
+{
+    (void)state;
+    char text[COORDINATOR_TEXT] = "";
+    for (int i = 0; i < 2 * COORDINATOR_TEXT; i++)
+        coordinator_add(text, "%d", i);
+    assert_int_equal(strlen(text), COORDINATOR_TEXT - 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -181,6 +228,9 @@ int main(void)
         TEST(a_short_address_belongs_to_the_last_node_that_had_it),
         TEST(a_full_table_forgets_who_was_silent_longest),
         TEST(an_address_reads_as_it_is_printed_on_the_node),
+        TEST(what_the_settings_leave_open_agrees_with_every_network),
+        TEST(a_difference_shows_what_the_stick_has_before_what_is_wanted),
+        TEST(more_differences_than_there_is_room_for_end_at_its_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

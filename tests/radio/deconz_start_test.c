@@ -73,8 +73,9 @@ static void a_network_that_differs_is_left_alone_and_both_values_are_shown(void 
     b.s.has_key = true;
     starts();
     passes(1000);
-    state_is(COORDINATOR_REFUSED, "channel 20/15, PAN 1a62/beef");
-    state_is(COORDINATOR_REFUSED, "extended PAN 00112233445566aa/1122334455667788, network key;");
+    state_is(COORDINATOR_REFUSED, "channel 20 (settings: 15), PAN 0x1a62 (settings: 0xbeef)");
+    state_is(COORDINATOR_REFUSED,
+             "extended PAN 0x00112233445566aa (settings: 0x1122334455667788), its key ");
     state_is(COORDINATOR_REFUSED, "form: replace");
     assert_int_equal(b.asked[DECONZ_WRITE], 0);
     assert_int_equal(b.asked[DECONZ_CHANGE_STATE], 0);

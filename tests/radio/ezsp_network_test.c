@@ -97,9 +97,9 @@ static void another_network_is_refused_with_both_values(void **state)
     starts(p);
     is_in(p, COORDINATOR_REFUSED);
     assert_string_equal(last_why(p),
-                        "other network: channel is 15, wanted 20; PAN is 0x1a62, wanted 0x2233; "
-                        "extended PAN is 00:11:22:33:44:55:66:aa, wanted "
-                        "00:00:00:00:00:00:00:01");
+                        "other network: channel 15 (settings: 20), PAN 0x1a62 (settings: 0x2233), "
+                        "extended PAN 0x00112233445566aa (settings: 0x0000000000000001); correct the "
+                        "settings, or form: replace forms a new one");
     assert_int_equal(peer_was_asked(p, EZSP_LEAVE_NETWORK), 0);
     assert_int_equal(peer_was_asked(p, EZSP_FORM_NETWORK), 0);
 }
@@ -124,7 +124,8 @@ static void a_network_with_another_key_is_refused_and_no_key_shown(void **state)
         starts(p);
         is_in(p, COORDINATOR_REFUSED);
         assert_string_equal(last_why(p),
-                            "other network: network key is not the one in /etc/field.key");
+                            "other network: its key is not the one in /etc/field.key; correct the "
+                            "settings, or form: replace forms a new one");
         assert_int_equal(peer_was_asked(p, ezsp_key_id(version)), 1);
         assert_int_equal(peer_was_asked(p, EZSP_LEAVE_NETWORK), 0);
     }

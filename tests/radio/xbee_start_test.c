@@ -132,7 +132,7 @@ static void a_module_that_joined_another_network_is_refused(void **state)
     module_set(*state, "MY", 0x4321);
     is_refused(*state,
                "it is a router in PAN 1a62, no coordinator (CE is 0, MY is 4321); form: replace "
-               "makes a new network");
+               "forms a new one");
 }
 
 static void another_network_is_refused_with_both_values(void **state)
@@ -141,8 +141,10 @@ static void another_network_is_refused_with_both_values(void **state)
     m->stage.settings.channel = 20;
     m->stage.settings.pan_id = 0x1B63;
     m->stage.settings.extended_pan_id = 0xDDDDDDDDDDDDDDDD;
-    is_refused(m, "channel 15 (settings: 20), PAN 1a62 (settings: 1b63), extended PAN 112233445566aa "
-                  "(settings: dddddddddddddddd); form: replace makes a new network");
+    is_refused(m,
+               "other network: channel 15 (settings: 20), PAN 0x1a62 (settings: 0x1b63), extended PAN "
+               "0x00112233445566aa (settings: 0xdddddddddddddddd); correct the settings, or form: "
+               "replace forms a new one");
 }
 
 static void no_network_is_formed_where_that_is_forbidden(void **state)
@@ -151,7 +153,7 @@ static void no_network_is_formed_where_that_is_forbidden(void **state)
     m->stage.settings.form = FORM_NEVER;
     module_set(m, "CE", 0);
     module_set(m, "AI", 0x21);
-    is_refused(m, "it has no network (AI is 21); form: blank makes one");
+    is_refused(m, "it has no network (AI is 21); form: blank forms one");
 }
 
 static void a_network_that_does_not_start_is_not_formed_over(void **state)
@@ -164,7 +166,7 @@ static void a_network_that_does_not_start_is_not_formed_over(void **state)
     assert_int_equal(m->stage.c->state, COORDINATOR_REFUSED);
     assert_string_equal(last_why(m),
                         "its network, extended PAN 112233445566aa, does not start (AI is 2b); "
-                        "form: replace makes a new network");
+                        "form: replace forms a new one");
 }
 
 static void a_pan_id_cannot_be_formed(void **state)
@@ -172,7 +174,8 @@ static void a_pan_id_cannot_be_formed(void **state)
     struct module *m = *state;
     m->stage.settings.pan_id = 0x1B63;
     m->stage.settings.form = FORM_REPLACE;
-    is_refused(m, "PAN 1a62 (settings: 1b63); an XBee chooses its PAN: leave pan_id out");
+    is_refused(
+        m, "other network: PAN 0x1a62 (settings: 0x1b63); an XBee chooses its PAN: leave pan_id out");
 }
 
 static void without_its_key_no_network_is_formed(void **state)
@@ -182,7 +185,7 @@ static void without_its_key_no_network_is_formed(void **state)
     module_set(m, "AI", 0x21);
     m->stage.settings.network_key_file = "network.key";
     m->stage.key_cannot_be_kept = true;
-    is_refused(m, "no network is formed without its key");
+    is_refused(m, coordinator_keyless);
 }
 
 /* ---- forming ---- */
@@ -282,7 +285,8 @@ static void a_network_is_formed_once_only(void **state)
     module_says_modem(m, 6);
     module_passes(m, 2000);
     assert_int_equal(m->stage.c->state, COORDINATOR_REFUSED);
-    assert_string_equal(last_why(m), "channel 15 (settings: 20); that is after forming one");
+    assert_string_equal(last_why(m),
+                        "other network: channel 15 (settings: 20); that is after forming one");
 }
 
 static void a_network_that_never_starts_is_refused(void **state)

@@ -104,10 +104,11 @@ static void a_network_that_differs_is_refused_with_both_values(void **state)
     x->s.settings.extended_pan_id = 0x1122334455667788;
     x->s.has_key = true;
     scene_start(x);
-    state_is(x, COORDINATOR_REFUSED, "channel 20/15");
-    state_is(x, COORDINATOR_REFUSED, "pan_id 0x1111/0x1a62");
-    state_is(x, COORDINATOR_REFUSED, "extended_pan_id 1122334455667788/dddddddddddddddd");
-    state_is(x, COORDINATOR_REFUSED, ", network key; correct them or set form: replace");
+    state_is(x, COORDINATOR_REFUSED,
+             "other network: channel 15 (settings: 20), PAN 0x1a62 (settings: 0x1111)");
+    state_is(x, COORDINATOR_REFUSED,
+             "0xdddddddddddddddd (settings: 0x1122334455667788), its key is not");
+    state_is(x, COORDINATOR_REFUSED, "; correct the settings, or form: replace");
     nothing_is_touched(x);
 }
 
@@ -118,7 +119,7 @@ static void another_key_is_refused_and_not_shown(void **state)
     x->s.has_key = true;
     memset(x->s.key, 0xBB, 16);
     scene_start(x);
-    state_is(x, COORDINATOR_REFUSED, "network key");
+    state_is(x, COORDINATOR_REFUSED, "its key is not the one in");
     assert_null(strstr(x->s.states[0].why, "aa"));
     assert_null(strstr(x->s.states[0].why, "bb"));
     nothing_is_touched(x);
@@ -131,7 +132,7 @@ static void a_running_network_that_differs_is_refused(void **state)
     x->state = 9;
     x->s.settings.channel = 11;
     scene_start(x);
-    state_is(x, COORDINATOR_REFUSED, "channel 11/15");
+    state_is(x, COORDINATOR_REFUSED, "channel 15 (settings: 11)");
     nothing_is_touched(x);
 }
 
@@ -242,7 +243,7 @@ static void another_network_is_replaced_when_the_settings_say_so(void **state)
     scene_start(x);
     state_is(x, COORDINATOR_UP, "");
     assert_int_equal(x->s.c->info.channel, 25);
-    assert_true(was_logged(x, "replaced (settings/stick: channel 25/15)"));
+    assert_true(was_logged(x, "replaced: channel 15 (settings: 25)"));
 }
 
 static void the_right_network_is_not_replaced(void **state)

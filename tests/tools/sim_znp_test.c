@@ -70,7 +70,7 @@ static void another_channel_is_refused(void **state)
     p->stage.settings.channel = 25;
     passes(p, 5000);
     assert_int_equal(p->stage.c->state, COORDINATOR_REFUSED);
-    assert_non_null(strstr(p->stage.states[0].why, "channel 25/15"));
+    assert_non_null(strstr(p->stage.states[0].why, "channel 15 (settings: 25)"));
     assert_int_equal(p->network.channel, 15);
 }
 
