@@ -4,6 +4,7 @@
  * gets settings that make sense. */
 #include "tools/sim_options.h"
 
+#include "radio/ezsp_frame.h"
 #include "tools/sim_random.h"
 
 #include <stdio.h>
@@ -28,6 +29,11 @@ static const char examples[] =
     "  radio-sim --driver ezsp --listen 127.0.0.1:6638 --nodes 3\n"
     "  radio-sim --driver deconz --port ./stick --nodes 500 --sleepy 20 --speed 20 --duration 600\n"
     "  radio-sim --driver xbee --port ./stick --nodes 3 --fault checksum:50 --fault split:1\n"
+    "\nVariants for --stick-option (0 is the usual):\n"
+    "  xbee    2: frames are escaped (API mode 2)\n"
+    "  znp     1: Z-Stack 1.2 on a CC2531, 2: Z-Stack 3.0.x on one, 3: the PAN id is taken by a neighbour\n"
+    "  ezsp    4 to 14: the version of the protocol (13)\n"
+    "  deconz  1: old firmware, 2: firmware that answers with the wrong command now and then\n"
     "\nCommands on standard input, each answered by one line:\n"
     "  checksum no-status split join quiet reset     a fault, the next time; with :EVERY, again and again\n"
     "  unplug, replug, noise OCTETS, rejoin NODE, twin NODE CLIENT-ID, say NODE HEX, status\n";
@@ -42,7 +48,7 @@ static void add_line_options(struct options *o, struct raw *r)
         { "baud", 'b', OPTION_NUMBER, &r->baud, 0, 4000000, "N",
           "speed of the line; 0 = unpaced (that of the family)" },
         { "stick-option", 0, OPTION_NUMBER, &r->option, 0, 1000000, "N",
-          "a variant of the firmware, per family (0)" },
+          "a variant of the firmware, see below (0)" },
         { "formed", 0, OPTION_FLAG, &r->formed, 0, 0, NULL,
           "the stick has a network already, and the nodes are in it" },
         { "channel", 0, OPTION_NUMBER, &r->channel, 11, 26, "N", "of that network (15)" },
@@ -108,6 +114,29 @@ static const struct sim_family *find_family(const struct sim_family *const *fami
     return NULL;
 }
 
+/* Besides 0, the usual one. */
+static const struct {
+    const char *driver;
+    uint32_t least, most;
+} variants[] = { { "xbee", 2, 2 },
+                 { "znp", 1, 3 },
+                 { "ezsp", EZSP_VERSION_MIN, EZSP_VERSION_MAX },
+                 { "deconz", 1, 2 } };
+
+static bool check_variant(const struct raw *r)
+{
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+        const uint32_t least = variants[i].least, most = variants[i].most;
+        if (strcmp(variants[i].driver, r->driver) != 0 || r->option == 0 ||
+            (r->option >= least && r->option <= most))
+            continue;
+        tool_complain(PROGRAM, "--stick-option %u: %s has no such variant, see --help", r->option,
+                      r->driver);
+        return false;
+    }
+    return true;
+}
+
 static bool check(const struct raw *r, const struct sim_family *const *families)
 {
     if (!r->driver || !find_family(families, r->driver)) {
@@ -124,7 +153,7 @@ static bool check(const struct raw *r, const struct sim_family *const *families)
                       TOPIC_MAX);
         return false;
     }
-    return true;
+    return check_variant(r);
 }
 
 static struct sim_nodes_settings nodes_of(const struct raw *r)

@@ -33,6 +33,13 @@ leaves_with 2 --driver xbee --nodes 2001
 leaves_with 2 --driver xbee --topic 'a/#'
 leaves_with 2 --driver xbee --port x --listen 127.0.0.1:0
 leaves_with 2 --driver xbee --fault frobnicate
+for option in 'xbee 1' 'xbee 3' 'znp 4' 'ezsp 3' 'ezsp 15' 'deconz 3'; do
+    leaves_with 2 --driver "${option% *}" --stick-option "${option#* }"
+    expect "option ${option#* } of ${option% *}" "*--stick-option*${option% *} has no such variant*" "$(cat "$folder/err")"
+done
+for option in 'xbee 2' 'znp 3' 'ezsp 4' 'ezsp 14' 'deconz 2'; do
+    leaves_with 0 --driver "${option% *}" --stick-option "${option#* }" --nodes 0 --speed 1000 --duration 1
+done
 leaves_with 1 --driver xbee --listen somewhere
 leaves_with 1 --driver xbee --port "$folder/no/such/folder"
 
