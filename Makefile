@@ -180,7 +180,7 @@ deps-%:
 export ASAN_OPTIONS ?= detect_leaks=1:halt_on_error=1:detect_stack_use_after_return=1
 export UBSAN_OPTIONS ?= print_stacktrace=1:halt_on_error=1
 
-demo: deps-DEMO ## a broker, the gateway and five nodes, for DEMO_SECONDS or until Ctrl-C
+demo: deps-DEMO ## a broker, the gateway and eight nodes, for DEMO_SECONDS or until Ctrl-C
 	$(again) all
 	@BUILD=$(BUILD) tests/demo/run
 

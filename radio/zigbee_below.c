@@ -50,12 +50,12 @@ static void tell_nonsense(struct zigbee *z, uint32_t baud)
     z->told = true;
     if (z->sample_len > 0)
         log_error(
-            "radio %s: %s talks, but no frame of a %s stick is among it; it began with%s. Wrong "
+            "radio %s: %s talks, but no frame of driver %s is among it; it began with%s. Wrong "
             "speed (%u now), flow control, or another kind of stick? Try mqttsn-gateway --probe %s",
             name_of(z), z->radio.settings->port, z->c->family->name, bytes, baud,
             z->radio.settings->port);
     else
-        log_error("radio %s: nothing answers on %s as a %s stick at %u baud: %s. Another kind of stick, "
+        log_error("radio %s: nothing answers on %s to driver %s at %u baud: %s. Another kind of stick, "
                   "or flow control? Try mqttsn-gateway --probe %s",
                   name_of(z), z->radio.settings->port, z->c->family->name, baud, z->restart_why,
                   z->radio.settings->port);

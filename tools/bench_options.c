@@ -99,7 +99,7 @@ static void print_help(void)
          "  mqttsn-bench --qos 1 --messages 10000 --pid $(pidof -s mqttsn-gateway)\n"
          "  mqttsn-bench --clients 1000 --rate 2000 --seconds 5 --broker 127.0.0.1:1883 downlink\n"
          "  mqttsn-bench --clients 500 --qos 1 --messages 3 --broker 127.0.0.1:1883 sleep\n"
-         "  mqttsn-bench --clients 10000 --json connect");
+         "  mqttsn-bench --clients 5000 --json connect");
 }
 
 static int refuse(const char *what, const char *value, const char *remedy)
