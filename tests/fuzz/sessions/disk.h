@@ -82,5 +82,7 @@ void judge_start(struct world *w, size_t rows, size_t drops);
 
 /* It may be published again: it begins anew on another connection. */
 void judge_excuse(struct world *w, uint32_t content);
+/* Packet ids of the line are void: a clean CONNECT, that the broker may never hear of. */
+void judge_void(struct world *w, const struct line *l);
 /* The broker forgets the session of the line, and with it what it received of a QoS 2 message. */
 void judge_forgotten(struct world *w, struct line *l);

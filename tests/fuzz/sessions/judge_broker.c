@@ -122,7 +122,6 @@ void judge_drop(struct world *w, struct client *c, enum drop why)
         break;
     case DROP_UPLINK_EXPIRED:
     case DROP_CLOSED_OVER:
-        c->ledger.closed_over = c->ledger.closed_over || why == DROP_CLOSED_OVER;
         w->up_drops++;
         judge_given_up(w, &c->session);
         break;

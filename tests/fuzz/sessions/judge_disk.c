@@ -137,15 +137,20 @@ static void excuse_rows(struct world *w, const struct stored *d, const struct li
             judge_excuse(w, judge_hash(stored_span(&d->messages[i].payload)));
 }
 
-void judge_forgotten(struct world *w, struct line *l)
+void judge_void(struct world *w, const struct line *l)
 {
     for (size_t i = 0; i < l->received_count; i++)
         judge_excuse(w, l->received[i].content);
-    l->received_count = 0;
     if (!w->disk)
         return;
     excuse_rows(w, &w->disk->open, l);
     excuse_rows(w, &w->disk->on_disk, l);
+}
+
+void judge_forgotten(struct world *w, struct line *l)
+{
+    judge_void(w, l);
+    l->received_count = 0;
 }
 
 /* ---- a kill, and what follows ------------------------------------------------------------------------------------ */

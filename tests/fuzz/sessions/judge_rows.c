@@ -49,17 +49,12 @@ static void judge_subscriptions(struct world *w, const struct session *s,
     }
 }
 
-/* One that began at the broker and has to end here may be in memory only. */
-static void judge_exchanges(struct world *w, const struct client *c, const struct stored_session *row)
+static void judge_exchanges(struct world *w, const struct session *s, const struct stored_session *row)
 {
-    const struct session *s = &c->session;
-    bool unmarked = c->ledger.closed_over || w->lacks.qos2;
     for (size_t i = 0; i < EXCHANGES; i++) {
         const struct exchange *e = &s->inflight.list[i], *one = &row->exchanges[i];
         bool there = row->places >> i & 1U;
-        bool excused = unmarked && e->phase == EXCHANGE_PUBREL && !there;
-        must(w, stored_lasts(e) == there || excused,
-             "a handshake that ends here is on disk, and no other");
+        must(w, stored_lasts(e) == there, "a handshake that ends here is on disk, and no other");
         must(w,
              !there || (one->phase == e->phase && one->message_id == e->message_id &&
                         one->digest == e->digest),
@@ -130,7 +125,7 @@ void judge_rows(struct world *w, struct client *c)
          "on disk a client is where it was heard");
     judge_topics(w, s, row);
     judge_subscriptions(w, s, row);
-    judge_exchanges(w, c, row);
+    judge_exchanges(w, s, row);
 }
 
 /* ---- what is nobody's, and the limits ---------------------------------------------------------------------------- */

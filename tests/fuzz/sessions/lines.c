@@ -170,8 +170,10 @@ static void own_connect(struct world *w, struct line *l, struct client *c,
     if (!l->made)
         line_make_own(w, c);
     hang_up(w, l);
-    if (p->connect.clean)
+    if (p->connect.clean) {
         disk_drop_arrivals(w, l);
+        judge_void(w, l);
+    }
     l->up->strategy->request(l->up, &c->session, p, w->now);
     l->wanted = true;
     line_dial(w, l);

@@ -104,6 +104,13 @@ static void start_arrival(struct world *w, const struct stored_arrival *row)
     must(w, arrivals_restore(&u->mqtt.arrivals, row->packet_id, row->digest), "there is memory");
 }
 
+/* The client of a clean session was just connecting anew, or what was to go to the broker was in memory only. */
+static bool is_left_over(const struct session *s)
+{
+    bool away = s->state == SESSION_DISCONNECTED || s->state == SESSION_LOST;
+    return s->clean && away && s->uplink.count == 0;
+}
+
 /* A gateway that was killed said no DISCONNECT, so the broker has published the wills that it knew. */
 static void go_on(struct world *w, struct client *c)
 {
@@ -120,6 +127,8 @@ static void go_on(struct world *w, struct client *c)
     for (size_t i = 0; !world_shares(w, c) && i < s->subscriptions.count; i++)
         if (s->subscriptions.list[i].standing != SUBSCRIPTION_GRANTED)
             aggregate_forget(w->aggregate, s->subscriptions.list[i].filter, w->now);
+    if (is_left_over(s))
+        actions_forget(&w->actions);
     world_perform(w, c, s->state, INPUT_TICK);
 }
 
@@ -143,11 +152,20 @@ static void start_gateway(struct world *w)
 
 /* ---- both -------------------------------------------------------------------------------------------------------- */
 
+/* What else the broker has for a client that is away waits there until it comes. */
+static bool has_business(struct world *w, const struct line *l)
+{
+    const struct client *c = line_client(w, l);
+    return l == &w->lines[WORLD_SHARED] ||
+           (c && (session_is_connected(&c->session) || c->session.uplink.count > 0 ||
+                  l->up->mqtt.flights.count > 0));
+}
+
 static void dial_all(struct world *w, bool accepts, bool session_present)
 {
     for (size_t i = 0; i < WORLD_LINES; i++) {
         struct line *l = &w->lines[i];
-        l->wanted = l->made;
+        l->wanted = l->made && has_business(w, l);
         line_dial(w, l);
         if (accepts)
             broker_accepts(w, l, session_present);

@@ -91,7 +91,7 @@ void world_perform(struct world *w, struct client *c, enum session_state before,
     judge_moves(w, c, before, in);
     judge_session(w, c);
     bool away = c->session.state == SESSION_DISCONNECTED || c->session.state == SESSION_LOST;
-    bool restored = w->disk && before == c->session.state; /* its CONNECT was under way at a kill */
+    bool restored = w->disk && w->disk->starting; /* its CONNECT was under way at a kill */
     must(w, over || !away || !c->session.clean || c->session.uplink.count > 0 || restored,
          "nothing is kept of a clean session that is over");
     c->ledger.lingers = c->ledger.lingers || (away && c->session.clean && !over);

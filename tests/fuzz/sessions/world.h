@@ -84,7 +84,6 @@ struct ledger {
     size_t drops_used;         /* ... of which so many are explained by what is missing */
     uint8_t fates[WORLD_TAGS]; /* enum fate */
     bool will_left;            /* on this connection */
-    bool closed_over;          /* the broker closed a connection over one of its messages */
     bool lingers;  /* its clean session was over before the broker had all that it took from it */
     bool unproven; /* heard from another host, and did not answer a REGISTER since */
     uint16_t registered;            /* the message id of the last REGISTER to it */
