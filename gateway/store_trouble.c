@@ -101,8 +101,8 @@ void store_trouble_tell(const struct store_trouble *t, const char *path, char *l
         [STORE_DAMAGED] = "it is damaged: move it away, and look whether the disk is failing",
         [STORE_FAILING] = "the disk does not do what it is told: the kernel's log may say why",
         [STORE_MOVED] =
-            "it was removed, moved or replaced under the running gateway: stop the gateway before that; a "
-            "new one is written, with all that is known",
+            ("it was removed, moved or replaced under the running gateway: stop the gateway before that; a "
+             "new one is written, with all that is known"),
         [STORE_NO_MEMORY] = "no memory",
     };
     if (t->fault == STORE_IN_USE)
