@@ -239,8 +239,10 @@ void judge_restored(struct world *w, struct client *c, const struct stored_messa
     must(w, tag < w->tag_count, "what is on disk is what the broker sent");
     g->handed++;
     g->fates[tag] |= FATE_OWED | FATE_SAFE;
-    if (g->order_count < WORLD_ORDER)
-        g->order[g->order_count++] = tag;
+    size_t at = row->phase == QUEUED_WAITING ? g->order_count : 0; /* what is open goes on first */
+    memmove(&g->order[at + 1], &g->order[at], (g->order_count - at) * sizeof g->order[0]);
+    g->order[at] = tag;
+    g->order_count++;
     if (row->phase == QUEUED_RELEASED) /* it said PUBREC */
         g->fates[tag] |= FATE_TAKEN;
     if (row->phase == QUEUED_WAITING)
