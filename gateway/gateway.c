@@ -149,8 +149,7 @@ static enum mqttsn_error wrap(const struct address *to, uint8_t radius, struct w
     return e;
 }
 
-/* The message as a frame in g->frame. 0: it does not fit, and is dropped. */
-static size_t encode(struct gateway *g, const struct address *to, const struct mqttsn_message *m)
+size_t gateway_encode(struct gateway *g, const struct address *to, const struct mqttsn_message *m)
 {
     struct writer w = writer_of(g->frame, sizeof g->frame);
     if (wrap(to, m->radius, &w) == MQTTSN_OK && mqttsn_encode(m, &w) == MQTTSN_OK)
@@ -174,46 +173,20 @@ static bool hand_over(struct gateway *g, const struct address *to, const struct 
 
 bool gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m)
 {
-    size_t len = encode(g, to, m);
+    size_t len = gateway_encode(g, to, m);
     return len > 0 && hand_over(g, to, m, len);
 }
 
 bool gateway_answer(struct gateway *g, const struct address *to, struct balance *b,
                     const struct mqttsn_message *m)
 {
-    size_t len = encode(g, to, m);
+    size_t len = gateway_encode(g, to, m);
     if (len == 0)
         return false;
     if (guard_spend(b, len))
         return hand_over(g, to, m, len);
     gateway_drop(g, DROP_STRANGER_DEAR, gateway_who(g, to));
     return false;
-}
-
-/* Until it is connected, its address may be anybody's. */
-static void send_to_peer(struct gateway *g, struct peer *one, const struct mqttsn_message *m)
-{
-    const struct address *to = peer_address(one);
-    struct session *s = peer_session(one);
-    if (!to)
-        return;
-    bool known = session_is_connected(s);
-    bool told = known ? gateway_send(g, to, m) : gateway_answer(g, to, &peer_guest(one)->balance, m);
-    s->unsent += told;
-}
-
-/* The same when the store has committed `ticket`. What a stranger may be sent is paid for now. */
-static void send_later(struct gateway *g, struct peer *one, const struct mqttsn_message *m,
-                       uint64_t ticket)
-{
-    const struct address *to = peer_address(one);
-    if (!to)
-        return;
-    size_t len = session_is_connected(peer_session(one)) ? 0 : encode(g, to, m);
-    if (guard_spend(&peer_guest(one)->balance, len))
-        gateway_hold_send(g, one, to, m, ticket);
-    else
-        gateway_drop(g, DROP_STRANGER_DEAR, gateway_who(g, to));
 }
 
 static void session_went_on(struct gateway *g, struct peer *one, const struct action *step)
@@ -242,44 +215,15 @@ static void session_drops(struct gateway *g, struct peer *one, const struct acti
             log_text(s->client_id), a->drop.octets, s->max_message, more);
 }
 
-/* Nothing overtakes what waits, but a PUBLISH of QoS 0 or 1 may go ahead of its own decision: it promises nothing, only
- * its topic id does, and that came with another message. While the disk is ill only promises of this decision wait, so
- * that a client with one that cannot be given is served on; that one is not given to those who ask again either. */
-static void send_or_hold(struct gateway *g, struct peer *one, const struct mqttsn_message *m,
-                         uint64_t ticket)
-{
-    const struct kept *k = peer_kept(one);
-    bool well = !g->store || store_well(g->store);
-    bool promise = gateway_promises(m);
-    if (!well && promise && gateway_holds(g, one, m))
-        return;
-    if (ticket > 0 && (well || promise) && !(m->type == MQTTSN_PUBLISH && m->qos < 2))
-        send_later(g, one, m, ticket);
-    else if (well && k->held > 0)
-        send_later(g, one, m, k->held_ticket);
-    else
-        send_to_peer(g, one, m);
-}
-
-static void acknowledge_or_hold(struct gateway *g, struct peer *one, const struct mqtt_packet *p,
-                                uint64_t ticket, msec now)
-{
-    const struct kept *k = peer_kept(one);
-    if ((ticket > 0 || k->held > 0) && gateway_is_promise(p) && p->code == 0)
-        gateway_hold_ack(g, one, p, ticket > 0 ? ticket : k->held_ticket);
-    else
-        gateway_upstream(g, one, p, now);
-}
-
 static void perform_one(struct gateway *g, struct peer *one, const struct action *a,
                         uint64_t ticket, msec now)
 {
     switch (a->kind) {
     case ACTION_SEND:
-        send_or_hold(g, one, &a->send, ticket);
+        gateway_say(g, one, &a->send, ticket);
         break;
     case ACTION_UPSTREAM:
-        acknowledge_or_hold(g, one, &a->upstream, ticket, now);
+        gateway_ask(g, one, &a->upstream, ticket, now);
         break;
     case ACTION_KEEP:
         break; /* before all others, see gateway_keep */

@@ -42,8 +42,8 @@ static struct held *hold(struct gateway *g, struct peer *one, enum held_kind kin
     return h;
 }
 
-void gateway_hold_send(struct gateway *g, struct peer *one, const struct address *to,
-                       const struct mqttsn_message *m, uint64_t ticket)
+static void hold_send(struct gateway *g, struct peer *one, const struct address *to,
+                      const struct mqttsn_message *m, uint64_t ticket)
 {
     struct held *h = hold(g, one, HELD_SEND, ticket, m->tail.len);
     if (!h)
@@ -55,14 +55,14 @@ void gateway_hold_send(struct gateway *g, struct peer *one, const struct address
     h->message.tail = span_of(h->tail, m->tail.len);
 }
 
-bool gateway_promises(const struct mqttsn_message *m)
+static bool promises(const struct mqttsn_message *m)
 {
     return (m->type == MQTTSN_PUBACK && m->return_code == MQTTSN_ACCEPTED) ||
            (m->type == MQTTSN_PUBLISH && m->qos == 2) || m->type == MQTTSN_PUBREC ||
            m->type == MQTTSN_PUBREL || m->type == MQTTSN_PUBCOMP;
 }
 
-bool gateway_holds(const struct gateway *g, struct peer *one, const struct mqttsn_message *m)
+static bool holds(const struct gateway *g, struct peer *one, const struct mqttsn_message *m)
 {
     const struct held *h;
     if (peer_kept(one)->held == 0)
@@ -75,14 +75,13 @@ bool gateway_holds(const struct gateway *g, struct peer *one, const struct mqtts
     return false;
 }
 
-bool gateway_is_promise(const struct mqtt_packet *p)
+static bool is_promise(const struct mqtt_packet *p)
 {
     return p->type == MQTT_PUBACK || p->type == MQTT_PUBREC || p->type == MQTT_PUBREL ||
            p->type == MQTT_PUBCOMP;
 }
 
-void gateway_hold_ack(struct gateway *g, struct peer *one, const struct mqtt_packet *p,
-                      uint64_t ticket)
+static void hold_ack(struct gateway *g, struct peer *one, const struct mqtt_packet *p, uint64_t ticket)
 {
     struct held *h = hold(g, one, HELD_ACK, ticket, 0);
     if (!h && peer_session(one)->upstream)
@@ -92,6 +91,64 @@ void gateway_hold_ack(struct gateway *g, struct peer *one, const struct mqtt_pac
     h->ack = (uint8_t)p->type;
     h->packet_id = p->packet_id;
     h->receipt = p->receipt;
+}
+
+/* ---- what a decision says ---------------------------------------------------------------------------------------- */
+
+/* Until it is connected, its address may be anybody's. */
+static void send_to_peer(struct gateway *g, struct peer *one, const struct mqttsn_message *m)
+{
+    const struct address *to = peer_address(one);
+    struct session *s = peer_session(one);
+    if (!to)
+        return;
+    bool known = session_is_connected(s);
+    bool told = known ? gateway_send(g, to, m) : gateway_answer(g, to, &peer_guest(one)->balance, m);
+    s->unsent += told;
+}
+
+/* The same when the store has committed `ticket`. What a stranger may be sent is paid for now. */
+static void send_later(struct gateway *g, struct peer *one, const struct mqttsn_message *m,
+                       uint64_t ticket)
+{
+    const struct address *to = peer_address(one);
+    if (!to)
+        return;
+    size_t len = session_is_connected(peer_session(one)) ? 0 : gateway_encode(g, to, m);
+    if (guard_spend(&peer_guest(one)->balance, len))
+        hold_send(g, one, to, m, ticket);
+    else
+        gateway_drop(g, DROP_STRANGER_DEAR, gateway_who(g, to));
+}
+
+/* Nothing overtakes what waits, but a PUBLISH of QoS 0 or 1 may go ahead of its own decision: it promises nothing, only
+ * its topic id does, and that came with another message. While the disk is ill only promises of this decision wait, so
+ * that a client with one that cannot be given is served on; that one is not given to those who ask again either. */
+void gateway_say(struct gateway *g, struct peer *one, const struct mqttsn_message *m, uint64_t ticket)
+{
+    const struct kept *k = peer_kept(one);
+    bool well = !g->store || store_well(g->store);
+    bool promise = promises(m);
+    if (!well && promise && holds(g, one, m))
+        return;
+    g->metrics.counts[METRIC_connects_refused] +=
+        m->type == MQTTSN_CONNACK && m->return_code != MQTTSN_ACCEPTED;
+    if (ticket > 0 && (well || promise) && !(m->type == MQTTSN_PUBLISH && m->qos < 2))
+        send_later(g, one, m, ticket);
+    else if (well && k->held > 0)
+        send_later(g, one, m, k->held_ticket);
+    else
+        send_to_peer(g, one, m);
+}
+
+void gateway_ask(struct gateway *g, struct peer *one, const struct mqtt_packet *p, uint64_t ticket,
+                 msec now)
+{
+    const struct kept *k = peer_kept(one);
+    if ((ticket > 0 || k->held > 0) && is_promise(p) && p->code == 0)
+        hold_ack(g, one, p, ticket > 0 ? ticket : k->held_ticket);
+    else
+        gateway_upstream(g, one, p, now);
 }
 
 /* ---- and now it may ---------------------------------------------------------------------------------------------- */
@@ -154,7 +211,7 @@ void gateway_release_plain(struct gateway *g, msec now)
     struct held *h, *behind;
     for (h = TAILQ_FIRST(&g->held); h; h = behind) {
         behind = TAILQ_NEXT(h, next);
-        if (h->kind == HELD_SEND && !gateway_promises(&h->message))
+        if (h->kind == HELD_SEND && !promises(&h->message))
             let_go(g, h, now);
     }
 }

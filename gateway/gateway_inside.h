@@ -88,6 +88,9 @@ void gateway_hear(void *context, const struct address *from, const struct radio_
 /* Everything that a decision about `one` asks for is done here; `one` may be gone afterwards. */
 void gateway_perform(struct gateway *g, struct peer *one, msec now);
 
+/* The message as a frame in g->frame, its length. 0: it does not fit, and is dropped. */
+size_t gateway_encode(struct gateway *g, const struct address *to, const struct mqttsn_message *m);
+
 /* A message to an address that may have no session. True: the radio will tell what became of it. */
 bool gateway_send(struct gateway *g, const struct address *to, const struct mqttsn_message *m);
 
@@ -127,14 +130,11 @@ void gateway_kept_already(struct gateway *g, struct peer *one);
 void gateway_forget_arrivals(struct gateway *g, struct upstream *u);
 
 /* ---- gateway_hold.c: answers wait for the store ---- */
-bool gateway_promises(const struct mqttsn_message *m); /* do they have to, even while the disk is ill? */
-bool gateway_is_promise(const struct mqtt_packet *p);
-/* Does this message already wait for the store? */
-bool gateway_holds(const struct gateway *g, struct peer *one, const struct mqttsn_message *m);
-void gateway_hold_send(struct gateway *g, struct peer *one, const struct address *to,
-                       const struct mqttsn_message *m, uint64_t ticket);
-void gateway_hold_ack(struct gateway *g, struct peer *one, const struct mqtt_packet *p,
-                      uint64_t ticket);
+/* What a decision says to its client and to the broker: at once, or when the store has committed `ticket`. */
+void gateway_say(struct gateway *g, struct peer *one, const struct mqttsn_message *m,
+                 uint64_t ticket);
+void gateway_ask(struct gateway *g, struct peer *one, const struct mqtt_packet *p, uint64_t ticket,
+                 msec now);
 void gateway_release(struct gateway *g, msec now);       /* what is on disk */
 void gateway_release_plain(struct gateway *g, msec now); /* what promises nothing */
 void gateway_hold_no_more(struct gateway *g, struct peer *one, msec now); /* it is forgotten */

@@ -199,13 +199,13 @@ static void connect_as(struct gateway *g, const struct address *from,
     }
     if (access_admit(access, &g->limits, m) != MQTTSN_ACCEPTED) {
         refuse_connect(g, from, MQTTSN_NOT_SUPPORTED,
-                       m->protocol_id == MQTTSN_PROTOCOL_ID_2 ? DROP_VERSION_2 : DROP_FORBIDDEN);
+                       m->protocol_id == MQTTSN_PROTOCOL_ID_2 ? DROP_VERSION_2 : DROP_CONNECT);
         return;
     }
     struct peer *one = peers_by_client_id(g->peers, m->tail);
     bool moves = one && !same_address(one, from);
     if (moves && !may_move(g, one, from)) {
-        refuse_connect(g, from, MQTTSN_NOT_SUPPORTED, DROP_FORBIDDEN);
+        refuse_connect(g, from, MQTTSN_NOT_SUPPORTED, DROP_ID_IN_USE);
         return;
     }
     if (moves && peer_address(one)) /* best effort, to where it was */

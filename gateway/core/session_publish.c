@@ -15,9 +15,13 @@ void topic_register(struct session *s, const struct mqttsn_message *m, msec now,
     (void)now;
     struct mqttsn_message ack = { .type = MQTTSN_REGACK, .message_id = m->message_id };
     struct topic *t = NULL;
-    if (!topic_name_valid(m->tail) || !topic_portable(m->tail) ||
-        !access_publish(s->access, s->client_id, m->tail)) {
+    enum drop why = DROP_CONGESTION;
+    if (!topic_name_valid(m->tail) || !topic_portable(m->tail)) {
         ack.return_code = MQTTSN_NOT_SUPPORTED;
+        why = DROP_INVALID_TOPIC;
+    } else if (!access_publish(s->access, s->client_id, m->tail)) {
+        ack.return_code = MQTTSN_NOT_SUPPORTED;
+        why = DROP_FORBIDDEN;
     } else {
         t = registry_find_name(&s->topics.normal, m->tail);
         if (!t)
@@ -28,8 +32,7 @@ void topic_register(struct session *s, const struct mqttsn_message *m, msec now,
         registry_stand(&s->topics, t, TOPIC_CONFIRMED);
         ack.topic_id = t->id;
     } else {
-        actions_drop(out,
-                     ack.return_code == MQTTSN_CONGESTION ? DROP_CONGESTION : DROP_INVALID_TOPIC);
+        actions_drop(out, why);
     }
     actions_send(out, &ack);
 }

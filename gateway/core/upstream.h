@@ -55,7 +55,7 @@ struct upstream {
     struct upstream_lacks lacks;
     size_t flight_limit; /* octets of unanswered requests kept for sending again */
     bool redial; /* transparent: the broker holds messages that it sends again only on a new connection */
-    uint32_t brakes;    /* sessions whose queues are nearly full: while there are any it is not to be read */
+    uint32_t brakes; /* sessions whose queues are nearly full: while there are any it is not to be read */
     bool fetching;      /* it was broken for that, and is back in a moment; set by the shell */
     msec offline_since; /* when a connection that was accepted broke; set by the shell */
     bool congested;     /* it was full, and is not empty enough yet (SN-CNG-4) */
