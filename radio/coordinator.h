@@ -121,7 +121,7 @@ struct coordinator {
     bool network;    /* the line is a TCP connection: slower, no modem lines */
     uint32_t random; /* a seed; for coordinator_random */
     uint32_t frames_good; /* valid frames since the line was opened: 0 = it may be the wrong speed or stick */
-    msec full_since; /* for coordinator_stays_full; 0: it is not */
+    msec full_since; /* for coordinator_stays_full; 0: it is not full */
     struct parked parked[PARKED_MAX];
 };
 

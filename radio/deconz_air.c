@@ -201,6 +201,7 @@ void deconz_air_queued(struct deconz *d, const struct deconz_frame *f, msec now)
         return;
     switch (f->status) {
     case DECONZ_OK:
+        d->c.full_since = 0;
         p->stage = PLACE_ACCEPTED;
         p->until = now + (p->sleeper ? SLEEPER_MS : CONFIRM_MS);
         return;
@@ -264,11 +265,24 @@ void deconz_air_lost(struct deconz *d)
         d->asks[k].tries = 0;
 }
 
+/* There is no command that resets it: the line is opened anew, and the log shows why nothing is sent. */
+static void give_up_if_stuck(struct deconz *d, msec now)
+{
+    bool has_one = false;
+    for (const struct deconz_place *p = d->places; p < d->places + DECONZ_PLACES; p++)
+        has_one = has_one || p->stage > PLACE_WAITS;
+    if (coordinator_stays_full(&d->c, !has_one, now))
+        deconz_give_up(d, "with no frame under way it has been full for %d s",
+                       COORDINATOR_FULL_MS / 1000);
+}
+
 void deconz_air_tick(struct deconz *d, msec now)
 {
     for (struct deconz_place *p = d->places; p < d->places + DECONZ_PLACES; p++) {
         if (now < p->until || p->stage == PLACE_FREE || p->stage == PLACE_ASKED)
             continue;
+        if (p->stage == PLACE_WAITS)
+            give_up_if_stuck(d, now);
         finish(d, p, p->stage == PLACE_WAITS ? RADIO_BUSY : RADIO_UNREACHABLE);
     }
 }

@@ -253,6 +253,28 @@ static void learn(struct xbee *x, const struct xbee_slot *s, const struct verdic
     }
 }
 
+/* The module has no other frame of ours. */
+static bool is_alone(const struct xbee *x, const struct xbee_slot *s)
+{
+    for (const struct xbee_slot *other = x->slots; other < x->slots + XBEE_SLOTS; other++)
+        if (other != s && other->token != 0)
+            return false;
+    return true;
+}
+
+/* It tells of its reset by itself, and everything begins anew then. */
+static void reset_if_stuck(struct xbee *x, const struct xbee_slot *s, const struct verdict *v,
+                           msec now)
+{
+    struct xbee_frame reset = { .type = XBEE_AT, .command = XBEE_COMMAND('F', 'R') };
+    if (!coordinator_stays_full(&x->common, v->full && is_alone(x, s), now))
+        return;
+    coordinator_log(&x->common, LEVEL_WARN,
+                    "the XBee is reset: with no frame under way it has been full for %d s (%s)",
+                    COORDINATOR_FULL_MS / 1000, v->name);
+    xbee_write(x, &reset);
+}
+
 void xbee_send_status(struct xbee *x, const struct xbee_frame *f, msec now)
 {
     const struct verdict *v = verdict_of(f->status);
@@ -265,6 +287,7 @@ void xbee_send_status(struct xbee *x, const struct xbee_frame *f, msec now)
     const uint16_t len = s->len;
     learn(x, s, v, f, now);
     adapt_window(x, v);
+    reset_if_stuck(x, s, v, now);
     end(x, s, v->result);
     if (f->status == DELIVERY_TOO_BIG)
         lower_limit(x, len);

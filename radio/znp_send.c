@@ -8,6 +8,8 @@
  * firmware can, and the frame goes once more; anything beyond that is for the layers above. A confirm that never comes
  * counts as unreachable: sleeping nodes are given longer, since their parent holds the frame until they ask.
  *
+ * A stick that has no room for a frame, and none of ours in it, for half a minute, is reset: it lost count of its memory.
+ *
  * Transaction numbers go round, so a late confirm of an old frame finds nobody. */
 #include "radio/znp_machine.h"
 
@@ -20,7 +22,8 @@ enum {
     ROUTE_MS = 1500,
     OPTION_ACK = 0x10,
     OPTION_ROUTE = 0x20, /* let the stick look for a route when it has none */
-    ADDRESS_ALONE = 0    /* of a node, without its children's */
+    ADDRESS_ALONE = 0,   /* of a node, without its children's */
+    SOFT_RESET = 1
 };
 
 /* Status of SRSP and confirm. */
@@ -195,12 +198,35 @@ static void await_confirm(struct znp_flight *f, msec now)
     f->until = now + (f->to->sleeper ? SLEEPER_CONFIRM_MS : CONFIRM_MS);
 }
 
+static bool is_one_flying(const struct znp *z)
+{
+    for (const struct znp_flight *f = z->flights; f < z->flights + ZNP_WINDOW_LARGE; f++)
+        if (f->state == ZNP_FLYING)
+            return true;
+    return false;
+}
+
+/* It tells of its restart by itself, and everything begins anew then. */
+static void reset_if_stuck(struct znp *z, const struct znp_message *m, msec now)
+{
+    bool full = m->command != ZNP_ERROR && result_of(m->status) == RADIO_BUSY;
+    if (!coordinator_stays_full(&z->c, full && !is_one_flying(z), now))
+        return;
+    coordinator_log(
+        &z->c, LEVEL_WARN,
+        "the stick is reset: with no frame under way it has been full for %d s (status 0x%02x)",
+        COORDINATOR_FULL_MS / 1000, m->status);
+    znp_write(z, &(struct znp_message){ .command = ZNP_RESET, .mode = SOFT_RESET });
+}
+
 /* The flight may be over already: the confirm can overtake the answer. */
 void znp_send_answer(struct znp *z, uint8_t transaction, const struct znp_message *m, msec now)
 {
     struct znp_flight *f = flight_of(z, transaction);
     if (!f)
         return;
+    if (f->state == ZNP_ASKING)
+        reset_if_stuck(z, m, now);
     if (m->command == ZNP_ERROR)
         end(z, f, RADIO_UNREACHABLE); /* `status` is none of those above */
     else if (m->status != 0)

@@ -212,6 +212,22 @@ static void a_frame_that_gets_no_room_for_long_is_busy(void **state)
     sent_is(0, token, RADIO_BUSY);
 }
 
+static void a_stick_that_stays_full_of_nothing_is_begun_anew(void **state)
+{
+    (void)state;
+    has_network();
+    comes_up();
+    b.full = true;
+    passes(10000);                /* that is asked for */
+    for (int i = 0; i < 4; i++) { /* each waits for ten seconds */
+        assert_int_equal(b.s.restart_count, 0);
+        (void)sends(10);
+        passes(10000);
+    }
+    assert_int_equal(b.s.restart_count, 1);
+    assert_non_null(strstr(b.s.restarts[0], "with no frame under way it has been full for 30 s"));
+}
+
 static void long_frames_are_sent_in_fragments(void **state)
 {
     (void)state;
@@ -335,6 +351,7 @@ int main(void)
         SCENE(frames_go_in_the_order_in_which_they_came),
         SCENE(what_has_no_place_is_dropped_and_counted),
         SCENE(a_frame_that_gets_no_room_for_long_is_busy),
+        SCENE(a_stick_that_stays_full_of_nothing_is_begun_anew),
         SCENE(long_frames_are_sent_in_fragments),
         SCENE(broadcasts_go_to_all_that_listen),
         SCENE(a_frame_is_heard_with_its_sender_and_quality),

@@ -110,6 +110,35 @@ static void an_address_that_is_not_found_is_forgotten(void **state)
     assert_int_equal(neighbours_find(m->stage.neighbours, NODE_A)->nwk, NWK_UNKNOWN);
 }
 
+static void a_module_that_stays_full_of_nothing_is_reset(void **state)
+{
+    struct module *m = *state;
+    for (int i = 0; i < 30; i++) {
+        ends_as(m, 0x32, RADIO_BUSY);
+        module_passes(m, 1000);
+    }
+    assert_null(strstr(m->notes, "FR"));
+    ends_as(m, 0x32, RADIO_BUSY);
+    module_turns(m);
+    assert_string_equal(m->notes, "FR");
+    assert_true(logged(m, "the XBee is reset: with no frame under way it has been full for 30 s"));
+    module_says_modem(m, 0);
+    module_turns(m);
+    assert_int_equal(m->stage.c->state, COORDINATOR_UP);
+    ends_as(m, 0, RADIO_DELIVERED);
+}
+
+static void a_module_that_is_full_now_and_then_is_left_alone(void **state)
+{
+    struct module *m = *state;
+    for (int i = 0; i < 90; i++) {
+        ends_as(m, i % 20 ? 0x32 : 0, i % 20 ? RADIO_BUSY : RADIO_DELIVERED);
+        module_passes(m, 1000);
+        m->stage.sent_count = m->stage.log_count = m->transmit_count = 0;
+    }
+    assert_null(strstr(m->notes, "FR"));
+}
+
 static void a_full_module_gets_fewer_at_once_for_a_while(void **state)
 {
     struct module *m = *state;
@@ -213,6 +242,8 @@ int main(void)
         SCENE(each_delivery_status_has_its_consequence),
         SCENE(a_delivery_tells_where_the_node_is_now),
         SCENE(an_address_that_is_not_found_is_forgotten),
+        SCENE(a_module_that_stays_full_of_nothing_is_reset),
+        SCENE(a_module_that_is_full_now_and_then_is_left_alone),
         SCENE(a_full_module_gets_fewer_at_once_for_a_while),
         SCENE(a_payload_that_is_too_large_lowers_the_limit),
         SCENE(a_status_that_never_comes_counts_as_unreachable),

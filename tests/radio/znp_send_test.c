@@ -54,6 +54,49 @@ static void a_full_stick_says_so_at_once(void **state)
     was_sent(x, token, RADIO_BUSY);
 }
 
+/* A new frame every second, none of which it takes. */
+static void is_full_for(struct scene *x, unsigned seconds)
+{
+    while (seconds-- > 0) {
+        sends(x, node(x));
+        stick_answers(x);
+        time_passes(x, 1000);
+    }
+}
+
+static void a_stick_that_stays_full_of_nothing_is_reset(void **state)
+{
+    struct scene *x = *state;
+    x->send_status = 0x11;
+    is_full_for(x, 30);
+    assert_int_equal(x->s.state_count, 1);
+    sends(x, node(x));
+    stick_answers(x);
+    assert_true(
+        was_logged(x, "the stick is reset: with no frame under way it has been full for 30 s"));
+    assert_int_equal(x->s.states[1].state, COORDINATOR_STARTING);
+    state_is(x, COORDINATOR_UP, "");
+    x->send_status = 0;
+    uint8_t token = sends(x, node(x));
+    stick_answers(x);
+    confirms(x, 32, 0);
+    was_sent(x, token, RADIO_DELIVERED);
+}
+
+static void a_stick_that_is_full_of_our_frames_is_left_alone(void **state)
+{
+    struct scene *x = *state;
+    struct neighbour *sleeper = stage_node(&x->s, NODE_EUI64 + 1, 0x1235);
+    sleeper->sleeper = true;
+    sends(x, sleeper);
+    stick_answers(x);
+    x->send_status = 0x11;
+    is_full_for(x, 59); /* for 30 of them, the sleeper's is under way */
+    assert_int_equal(x->s.state_count, 1);
+    is_full_for(x, 2);
+    assert_int_equal(x->s.states[1].state, COORDINATOR_STARTING);
+}
+
 static void a_broken_route_is_looked_for_once(void **state)
 {
     struct scene *x = *state;
@@ -223,6 +266,8 @@ int main(void)
         SCENE_UP(a_node_is_answered_where_it_spoke_from),
         SCENE_UP(every_status_has_its_outcome),
         SCENE_UP(a_full_stick_says_so_at_once),
+        SCENE_UP(a_stick_that_stays_full_of_nothing_is_reset),
+        SCENE_UP(a_stick_that_is_full_of_our_frames_is_left_alone),
         SCENE_UP(a_broken_route_is_looked_for_once),
         SCENE_UP(a_confirm_that_never_comes_is_unreachable_after_8_s),
         SCENE_UP(and_after_30_s_when_the_node_sleeps),
