@@ -52,8 +52,13 @@ static bool has_network(const struct deconz *d)
 static bool has_other_key(struct deconz *d)
 {
     uint8_t key[DECONZ_KEY_LEN];
-    return d->found.has_key && d->c.events->key(d->c.events->context, false, key) &&
-           memcmp(key, d->found.key, DECONZ_KEY_LEN) != 0;
+    if (!d->c.events->key(d->c.events->context, false, key))
+        return false;
+    if (!d->found.has_key)
+        coordinator_log(&d->c, LEVEL_INFO,
+                        "the stick does not tell its network key: it is not compared with that in %s",
+                        d->c.settings->network_key_file);
+    return d->found.has_key && memcmp(key, d->found.key, DECONZ_KEY_LEN) != 0;
 }
 
 /* "" = none. */

@@ -73,7 +73,7 @@ enum ezsp_step ezsp_network_take_key(struct ezsp *e, const struct ezsp_frame *an
     memset(e->key, 0, EZSP_KEY);
     if (!told)
         coordinator_log(&e->c, LEVEL_INFO,
-                        "the NCP does not tell its network key: it is not compared with that in %s",
+                        "the stick does not tell its network key: it is not compared with that in %s",
                         e->c.settings->network_key_file);
     return EZSP_STEP_COMPARE;
 }

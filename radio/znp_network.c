@@ -139,8 +139,9 @@ void znp_network_compare_key(struct znp *z)
         return;
     f->key_differs = f->has_key && memcmp(key, f->key, KEY) != 0;
     if (!f->has_key)
-        coordinator_log(&z->c, LEVEL_WARN,
-                        "the stick does not show its network key: not compared with the settings");
+        coordinator_log(&z->c, LEVEL_INFO,
+                        "the stick does not tell its network key: it is not compared with that in %s",
+                        z->c.settings->network_key_file);
 }
 
 /* A network that was told to take another PAN id, and could not, is still the right one. */

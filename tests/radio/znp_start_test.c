@@ -143,7 +143,7 @@ static void a_key_that_the_stick_hides_is_not_compared(void **state)
     x->s.has_key = true;
     scene_start(x);
     state_is(x, COORDINATOR_UP, "");
-    assert_true(was_logged(x, "does not show its network key"));
+    assert_true(was_logged(x, "does not tell its network key"));
 }
 
 static void a_blank_stick_is_left_blank_when_forming_is_forbidden(void **state)
