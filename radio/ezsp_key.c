@@ -20,7 +20,7 @@ static bool is_exported(uint8_t version)
     return version >= VERSION_EXPORT;
 }
 
-enum ezsp_id ezsp_key_id(uint8_t version)
+uint16_t ezsp_key_id(uint8_t version)
 {
     return is_exported(version) ? EZSP_EXPORT_KEY : EZSP_GET_KEY;
 }

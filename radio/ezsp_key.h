@@ -4,7 +4,7 @@
 
 #include "radio/ezsp_frame.h"
 
-enum ezsp_id ezsp_key_id(uint8_t version); /* the command */
+uint16_t ezsp_key_id(uint8_t version); /* the command */
 void ezsp_write_key_question(uint8_t version, struct writer *w);
 
 /* False: the NCP does not tell its key, and what is in `key` then means nothing. */

@@ -234,7 +234,7 @@ static uint16_t step_id(const struct ezsp *e)
 {
     if (e->step == EZSP_STEP_INIT)
         return (uint16_t)ezsp_network_init_id(e);
-    return (uint16_t)(e->step == EZSP_STEP_KEY ? ezsp_key_id(e->version) : steps[e->step].id);
+    return e->step == EZSP_STEP_KEY ? ezsp_key_id(e->version) : (uint16_t)steps[e->step].id;
 }
 
 static void ask_step(struct ezsp *e, msec now)

@@ -105,10 +105,10 @@ static void another_network_is_refused_with_both_values(void **state)
 }
 
 /* The settings have a key, and the stick another one. */
-static void has_other_key(struct peer *p, uint8_t version)
+static void has_other_key(struct peer *p, unsigned version)
 {
     peer_close(p);
-    peer_open(p, version);
+    peer_open(p, (uint8_t)version);
     p->joined = true;
     p->stage.has_key = true;
     p->stage.settings.network_key_file = "/etc/field.key";
@@ -119,14 +119,14 @@ static void has_other_key(struct peer *p, uint8_t version)
 static void a_network_with_another_key_is_refused_and_no_key_shown(void **state)
 {
     struct peer *p = *state;
-    for (uint8_t version = EZSP_VERSION_MIN; version <= EZSP_VERSION_MAX; version++) {
+    for (unsigned version = EZSP_VERSION_MIN; version <= EZSP_VERSION_MAX; version++) {
         has_other_key(p, version);
         starts(p);
         is_in(p, COORDINATOR_REFUSED);
         assert_string_equal(last_why(p),
                             "other network: its key is not the one in /etc/field.key; correct the "
                             "settings, or form: replace forms a new one");
-        assert_int_equal(peer_was_asked(p, ezsp_key_id(version)), 1);
+        assert_int_equal(peer_was_asked(p, ezsp_key_id(p->version)), 1);
         assert_int_equal(peer_was_asked(p, EZSP_LEAVE_NETWORK), 0);
     }
 }
@@ -134,12 +134,12 @@ static void a_network_with_another_key_is_refused_and_no_key_shown(void **state)
 static void a_network_with_the_key_of_the_settings_is_resumed(void **state)
 {
     struct peer *p = *state;
-    for (uint8_t version = EZSP_VERSION_MIN; version <= EZSP_VERSION_MAX; version++) {
+    for (unsigned version = EZSP_VERSION_MIN; version <= EZSP_VERSION_MAX; version++) {
         has_other_key(p, version);
         memcpy(p->key, p->stage.key, EZSP_KEY);
         starts(p);
         is_in(p, COORDINATOR_UP);
-        assert_int_equal(peer_was_asked(p, ezsp_key_id(version)), 1);
+        assert_int_equal(peer_was_asked(p, ezsp_key_id(p->version)), 1);
         assert_memory_equal(((struct ezsp *)p->stage.c)->key, (uint8_t[EZSP_KEY]){ 0 }, EZSP_KEY);
     }
 }
@@ -147,10 +147,10 @@ static void a_network_with_the_key_of_the_settings_is_resumed(void **state)
 static void an_ncp_that_does_not_tell_its_key_is_used_and_that_is_said(void **state)
 {
     struct peer *p = *state;
-    for (uint8_t version = 12; version <= 14; version++) {
+    for (unsigned version = 12; version <= 14; version++) {
         for (int knows = 0; knows <= 1; knows++) {
             has_other_key(p, version);
-            *(knows ? &p->refuses : &p->unknown) = (uint16_t)ezsp_key_id(version);
+            *(knows ? &p->refuses : &p->unknown) = ezsp_key_id(p->version);
             starts(p);
             is_in(p, COORDINATOR_UP);
             assert_non_null(strstr(p->stage.logs[p->stage.log_count - 1], "/etc/field.key"));
