@@ -283,7 +283,7 @@ uint64_t gateway_keep(struct gateway *g, struct peer *one)
         keep_arrivals(g, s);
     forget_spent(g, s);
     bool well = store_well(g->store);
-    if (messages || (news && well))
+    if (messages || news)
         k->ticket = store_ticket(g->store);
     return messages || (well && k->ticket > store_safe(g->store)) ? k->ticket : 0;
 }

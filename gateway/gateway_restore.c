@@ -256,10 +256,10 @@ static void ask_again(struct gateway *g, struct peer *one, msec now)
         gateway_perform(g, one, now);
 }
 
-/* Its client of a clean session was just connecting anew when the last run ended. */
+/* A clean session that was over: its client was just connecting anew, or had left QoS 0 messages behind. */
 static bool is_left_over(const struct session *s)
 {
-    return s->clean && s->state == SESSION_DISCONNECTED && s->uplink.count == 0;
+    return s->clean && !session_is_connected(s) && s->uplink.count == 0;
 }
 
 static void forget(struct gateway *g, struct peer *one, msec now)

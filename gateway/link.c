@@ -275,6 +275,8 @@ struct link *link_new(struct links *ls, struct upstream *u, const char *name, vo
     mqtt_client_init(
         &u->mqtt, ping * 3 / 4 + (ping > 0 ? arc4random_uniform((uint32_t)(ping * 3 / 20 + 1)) : 0),
         ls->answer_timeout);
+    /* Far from those of an earlier run: the broker may still have some of them. */
+    u->mqtt.flights.last_packet_id = (uint16_t)arc4random_uniform(UINT16_MAX);
     evtimer_assign(&l->timer, ls->loop, link_timer, l);
     return l;
 }

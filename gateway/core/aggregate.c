@@ -36,16 +36,12 @@ static void seat_empty(struct aggregate *a, struct seat *seat, msec now)
 static void session_connects(struct aggregate *a, struct session *s, bool clean, msec now)
 {
     enum { ACCEPTED = 0, UNAVAILABLE = 3 };
-    struct seat *seat = upstream_ready(&a->upstream) ? seat_of(s) : NULL;
-    if (!seat) {
-        rounds_tell(a, s, MQTT_CONNACK, 0, UNAVAILABLE);
-        return;
-    }
-    if (clean) {
+    if (clean)
         mqtt_client_orphan(&a->upstream.mqtt, s);
-        seat_empty(a, seat, now);
-    }
-    rounds_tell(a, s, MQTT_CONNACK, 0, ACCEPTED);
+    if (clean && s->seat) /* refused or not, it has no filters any more */
+        seat_empty(a, s->seat, now);
+    bool taken = upstream_ready(&a->upstream) && seat_of(s);
+    rounds_tell(a, s, MQTT_CONNACK, 0, taken ? ACCEPTED : UNAVAILABLE);
 }
 
 static void session_subscribes(struct aggregate *a, struct session *s, const struct mqtt_packet *p,

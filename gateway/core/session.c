@@ -159,16 +159,6 @@ static msec grace_deadline(const struct session *s)
     return waits ? u->offline_since + grace : MSEC_NEVER;
 }
 
-/* The broker publishes its will, or did: it lost the connection before. A sleeper learns it when it wakes. */
-void session_dismiss(struct session *s, msec now, struct actions *out)
-{
-    if (s->state != SESSION_ASLEEP)
-        session_reply(out, MQTTSN_DISCONNECT, 0);
-    session_ask_upstream(out, MQTT_DISCONNECT);
-    session_end(s, SESSION_DISCONNECTED, now, out);
-    session_rest(s, now);
-}
-
 /* When the state as such is over: supervision, prompts, the broker's answer, the age of a stored session. */
 static msec state_deadline(const struct session *s)
 {
@@ -226,21 +216,6 @@ void session_enter(struct session *s, enum session_state next, msec now, struct 
     s->lost_not_before = 0;
     s->prompts = 0;
     s->changed = true;
-}
-
-void session_end(struct session *s, enum session_state how, msec now, struct actions *out)
-{
-    will_free(s->connect.will);
-    s->connect = (struct connecting){ 0 };
-    deliver_freeze(s);
-    session_enter(s, how, now, out);
-    if (!s->clean) {
-        deliver_keep(s, out);
-        return;
-    }
-    deliver_wipe(s, out);
-    if (s->uplink.count == 0) /* else when the broker has it all */
-        actions_forget(out);
 }
 
 /* ---- small things the procedures share --------------------------------------------------------------------------- */
@@ -354,21 +329,6 @@ void session_sent(struct session *s, msec now, struct actions *out)
         deliver_clock(s, now);
     deliver_next(s, now, out);
     session_rest(s, now);
-}
-
-/* A stored session that nobody came back for (SN-SES-8). What the broker is still to have is not the client's any more,
- * but nothing comes for it any more either. */
-static void session_expire(struct session *s, msec now, struct actions *out)
-{
-    deliver_wipe(s, out);
-    if (s->uplink.count == 0) {
-        actions_forget(out);
-        return;
-    }
-    s->entered_at = now;
-    registry_clear(&s->topics);
-    unsubscribe_all(s, out);
-    s->wiped = true;
 }
 
 void session_tick(struct session *s, msec now, struct actions *out)

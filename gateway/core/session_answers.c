@@ -69,7 +69,9 @@ static void topic_unknown(struct session *s, const struct mqttsn_message *m, mse
                 : NULL;
     if (t)
         registry_stand(&s->topics, t, TOPIC_UNCONFIRMED);
-    if (open && t && !s->delivery.repaired) {
+    if (open && t && !delivery_may_register(s)) {
+        delivery_refused(s, DROP_TOO_LARGE, now, out);
+    } else if (open && t && !s->delivery.repaired) {
         s->delivery.repaired = true;
         delivery_anew(s, out);
         if (s->state != SESSION_ASLEEP)

@@ -228,6 +228,11 @@ void delivery_await(struct session *s, enum delivery_phase phase, msec now)
     s->delivery.leaves = true;
 }
 
+bool delivery_may_register(const struct session *s)
+{
+    return !too_large(s, REGISTER_OVERHEAD, s->delivery.message->topic_len);
+}
+
 void delivery_register(struct session *s, msec now, struct actions *out)
 {
     s->delivery.message_id = next_message_id(s);

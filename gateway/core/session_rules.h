@@ -25,6 +25,9 @@ void session_enter(struct session *s, enum session_state next, msec now, struct 
 /* The connection is over: DISCONNECTED or LOST, kept when the session is, else freed. */
 void session_end(struct session *s, enum session_state how, msec now, struct actions *out);
 
+/* A kept one is too old: it is freed, as soon as the broker has all that was accepted. */
+void session_expire(struct session *s, msec now, struct actions *out);
+
 /* Everything a clean session begins without (SN-SES-5). */
 void session_wipe(struct session *s, struct actions *out);
 
@@ -99,6 +102,7 @@ void deliver_wipe(struct session *s, struct actions *out);
 void delivery_begin(struct session *s, msec now, struct actions *out);
 void delivery_name(struct session *s); /* by which id the open message goes */
 void delivery_register(struct session *s, msec now, struct actions *out);
+bool delivery_may_register(const struct session *s); /* does its radio carry the REGISTER? */
 void delivery_publish(struct session *s, msec now, struct actions *out);
 /* T_RETRY after `tries` retransmissions (SN-RTX-3). */
 msec delivery_patience(const struct session *s, unsigned tries);

@@ -91,6 +91,7 @@ void session_lose(struct session *s, msec now, struct actions *out)
         !s->connect.from_sleep) { /* there is no connection yet whose will it could be */
         actions_upstream(out, &leave);
         session_end(s, SESSION_DISCONNECTED, now, out);
+        session_rest(s, now);
         return;
     }
     if (s->will && !s->will_out && !will_kept(s, now, out))
@@ -99,4 +100,5 @@ void session_lose(struct session *s, msec now, struct actions *out)
         session_reply(out, MQTTSN_DISCONNECT, 0);
     actions_upstream(out, &leave);
     session_end(s, SESSION_LOST, now, out);
+    session_rest(s, now);
 }

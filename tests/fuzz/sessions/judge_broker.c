@@ -24,8 +24,7 @@ void judge_handed(struct world *w, struct client *c, const struct mqtt_packet *p
     struct ledger *g = &c->ledger;
     uint16_t tag = judge_tag(p->payload);
     must(w, (p->qos > 0) == (p->receipt != 0), "a message with QoS is answered for");
-    must(w,
-         c->session.upstream != w->lines[WORLD_SHARED].up || holds(c, p->topic, false) || g->lingers,
+    must(w, c->session.upstream != w->lines[WORLD_SHARED].up || holds(c, p->topic, false),
          "a client gets from the shared connection what it asked for");
     g->handed++;
     if (g->order_count < WORLD_ORDER)

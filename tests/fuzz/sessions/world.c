@@ -4,6 +4,8 @@
  * decides is performed in order: sends leave at once, requests go through the strategy, a session that is over is
  * freed last. After every call the judge looks at what was said and at what is kept. Each frame lies in a block of its
  * own that is freed after the call, so that a span kept too long is found by the address sanitizer. */
+#include "tests/fuzz/sessions/world.h"
+
 #include "tests/fuzz/sessions/disk.h"
 
 #include "mqttsn/message_text.h"
@@ -94,7 +96,6 @@ void world_perform(struct world *w, struct client *c, enum session_state before,
     bool restored = w->disk && w->disk->starting; /* its CONNECT was under way at a kill */
     must(w, over || !away || !c->session.clean || c->session.uplink.count > 0 || restored,
          "nothing is kept of a clean session that is over");
-    c->ledger.lingers = c->ledger.lingers || (away && c->session.clean && !over);
     if (over)
         forget(w, c);
     else if (away)

@@ -76,18 +76,17 @@ struct ledger {
         bool received; /* QoS 2: PUBREC was asked for */
     } open[64];        /* QoS 1 and 2 messages that it still answers for */
     size_t open_count;
-    size_t handed;             /* messages from the broker: given to the session, */
-    size_t expected;           /* ... before the last one that the broker sent, */
-    bool wants;                /* ... which is for this session too */
-    size_t ended;              /* delivered or answered for, */
-    size_t drops;              /* dropped for a counted reason, */
-    size_t drops_used;         /* ... of which so many are explained by what is missing */
-    uint8_t fates[WORLD_TAGS]; /* enum fate */
-    bool will_left;            /* on this connection */
-    bool lingers;  /* its clean session was over before the broker had all that it took from it */
-    bool unproven; /* heard from another host, and did not answer a REGISTER since */
-    uint16_t registered;            /* the message id of the last REGISTER to it */
-    uint16_t order[WORLD_ORDER];    /* tags in the order of their coming, */
+    size_t handed;               /* messages from the broker: given to the session, */
+    size_t expected;             /* ... before the last one that the broker sent, */
+    bool wants;                  /* ... which is for this session too */
+    size_t ended;                /* delivered or answered for, */
+    size_t drops;                /* dropped for a counted reason, */
+    size_t drops_used;           /* ... of which so many are explained by what is missing */
+    uint8_t fates[WORLD_TAGS];   /* enum fate */
+    bool will_left;              /* on this connection */
+    bool unproven;               /* heard from another host, and did not answer a REGISTER since */
+    uint16_t registered;         /* the message id of the last REGISTER to it */
+    uint16_t order[WORLD_ORDER]; /* tags in the order of their coming, */
     size_t order_count, order_next; /* looked through up to here */
     struct {
         uint16_t message_id, tag;

@@ -239,6 +239,28 @@ static void a_session_that_was_over_is_there_for_its_messages(void **scene) /* d
     session_is_gone(s, "m1");
 }
 
+static void what_lingers_for_its_messages_has_no_filters_any_more(void **scene) /* SN-SES-5 */
+{
+    struct scene *s = *scene;
+    client_connects(s, "m1", true);
+    client_subscribes(s, "m1", "lamp/1", 1);
+    broker_goes_away(s);
+    client_sends(s, "m1", reading(1, false, 7));
+    client_receives(s, "m1", M(PUBACK, .topic_id = 2, .message_id = 7));
+    client_sends(s, "m1", M(DISCONNECT, .brief = true));
+    client_receives(s, "m1", M(DISCONNECT, .brief = true));
+    broker_returns(s, true);
+    uint16_t id = broker_receives(s, P(UNSUBSCRIBE, .topic = TEXT("lamp/1")));
+    broker_sends(s, P(UNSUBACK, .packet_id = id));
+    client_sends(s, "m1", M(CONNECT, .duration = 60));
+    client_receives(s, "m1", M(CONNACK));
+    assert_int_equal(session_of(s, "m1")->subscriptions.count, 0);
+    broker_publishes(s, "lamp/1", "on", 1, 40);
+    dropped(s, DROP_NO_RECEIVER);
+    broker_receives(s, P(PUBACK, .packet_id = 40));
+    nothing_is_sent(s);
+}
+
 static void order_is_kept_over_a_restart(void **scene) /* design section 6 */
 {
     struct scene *s = *scene;
@@ -333,6 +355,7 @@ int main(void)
         KEPT_BOTH(of_a_released_one_only_pubrel_is_left),
         KEPT_TRANSPARENT(the_prefix_is_not_forgotten),
         KEPT_BOTH(a_session_that_was_over_is_there_for_its_messages),
+        KEPT_AGGREGATE(what_lingers_for_its_messages_has_no_filters_any_more),
         KEPT_BOTH(order_is_kept_over_a_restart),
         KEPT_BOTH(the_limit_counts_what_an_earlier_run_took),
         KEPT_BOTH(a_client_that_did_not_hear_pubrec_hears_it_now),

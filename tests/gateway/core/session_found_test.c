@@ -144,6 +144,23 @@ static void an_id_that_the_new_radio_cannot_tell_is_not_told(void **scene)
     broker_receives(*scene, P(PUBREC, .packet_id = 40));
 }
 
+static void an_id_that_its_radio_cannot_tell_is_not_told_again(void **scene) /* SN-DLV-9 */
+{
+    static const char name[] = "lamp/in/the/cellar/behind/the/stairs";
+    ((struct scene *)*scene)->max_message = 30;
+    client_connects(*scene, "m1", false);
+    uint16_t id = client_subscribes(*scene, "m1", name, 1);
+    broker_publishes(*scene, name, "on", 1, 40);
+    uint16_t sent =
+        client_receives(*scene, "m1", M(PUBLISH, .qos = 1, .topic_id = id, .tail = TEXT("on")));
+    client_sends(
+        *scene, "m1",
+        M(PUBACK, .topic_id = id, .message_id = sent, .return_code = MQTTSN_INVALID_TOPIC_ID));
+    dropped(*scene, DROP_TOO_LARGE);
+    broker_receives(*scene, P(PUBACK, .packet_id = 40));
+    nothing_is_sent(*scene);
+}
+
 static void an_open_message_does_not_follow_a_client_to_another_host_unasked(void **scene)
 {
     client_connects(*scene, "m1", false);
@@ -302,6 +319,7 @@ int main(void)
         IN_AGGREGATE(a_receiver_that_leaves_acknowledges_only_for_itself),
         IN_BOTH(a_message_that_the_new_radio_cannot_carry_is_dropped),
         IN_BOTH(an_id_that_the_new_radio_cannot_tell_is_not_told),
+        IN_BOTH(an_id_that_its_radio_cannot_tell_is_not_told_again),
         IN_BOTH(an_open_message_does_not_follow_a_client_to_another_host_unasked),
         IN_BOTH(a_message_refused_in_sleep_leaves_as_a_new_one),
         IN_BOTH(who_heard_that_a_message_is_taken_does_not_hear_that_it_is_refused),
