@@ -1,9 +1,9 @@
 /* fuzz_ezsp.c -- any octets as what an NCP says to the EZSP machine, over a link that is good.
  *
- * The first octet is the version that the NCP claims, the second how far it comes by itself before it talks nonsense.
- * Then frames follow, each behind its length; a length over 200 lets time pass instead, or resets the NCP. Whatever
- * it says, the machine keeps its promises: every frame that it took comes to exactly one end, and it is never late
- * forever. */
+ * The first octet is the version that the NCP claims, and, from 128 on, says that we have a key to compare with its
+ * own. The second is how far it comes by itself before it talks nonsense. Then frames follow, each behind its length; a
+ * length over 200 lets time pass instead, or resets the NCP. Whatever it says, the machine keeps its promises: every
+ * frame that it took comes to exactly one end, and it is never late forever. */
 #include "tests/fuzz/fuzz.h"
 
 #include "radio/ash.h"
@@ -22,7 +22,7 @@ struct world {
     uint8_t good_answers; /* that the NCP gives before it is the input that speaks */
     uint8_t sequence;
     uint16_t last_id;
-    bool wrote, under_way[256];
+    bool wrote, has_key, under_way[256];
     uint8_t last_token;
     unsigned count;
     uint8_t outbox[16][ASH_WIRE_MAX];
@@ -73,9 +73,9 @@ static void on_restart(void *context, const char *why)
 
 static bool on_key(void *context, bool make, uint8_t key[16])
 {
-    (void)context;
+    const struct world *w = context;
     memset(key, 1, 16);
-    return make;
+    return make || w->has_key;
 }
 
 static void on_lines(void *context, bool dtr, bool rts)
@@ -184,9 +184,12 @@ static bool begin(struct world *w)
                                                   on_ncp_failed };
     memset(w, 0, sizeof *w);
     w->now = 100000;
-    w->settings = (struct config_radio){
-        .name = "f", .profile = 0xC105, .cluster = 0x11, .endpoint = 0xE8, .form = FORM_REPLACE
-    };
+    w->settings = (struct config_radio){ .name = "f",
+                                         .network_key_file = "f.key",
+                                         .profile = 0xC105,
+                                         .cluster = 0x11,
+                                         .endpoint = 0xE8,
+                                         .form = FORM_REPLACE };
     w->events = (struct coordinator_events){ w,        on_machine_write, on_state,   on_heard,
                                              on_sent,  on_joined,        on_restart, on_key,
                                              on_lines, on_log,           on_dropped };
@@ -272,7 +275,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     struct world *w = &world;
     if (!begin(w))
         return 0;
-    w->version = (uint8_t)(EZSP_VERSION_MIN + read_u8(&r) % 12); /* one too many */
+    uint8_t first = read_u8(&r);
+    w->version = (uint8_t)(EZSP_VERSION_MIN + first % 12); /* one too many */
+    w->has_key = first >= 128;
     w->good_answers = read_u8(&r);
     ezsp_family.start(&w->machine.c, w->now);
     speak(w);
