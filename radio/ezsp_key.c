@@ -6,7 +6,7 @@
  * out: behind the key in version 13, before it from 14 on. Some firmware never does.
  *
  * An answer that is too short tells no key, since firmware is known that leaves the key itself out of it; neither does
- * a key of zeros. The layouts are those of two hosts that agree; none is verified on hardware. */
+ * a key of zeros. The layouts are those that other hosts use; none is verified on hardware. */
 #include "radio/ezsp_key.h"
 
 #include "radio/little.h"

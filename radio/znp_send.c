@@ -8,7 +8,8 @@
  * firmware can, and the frame goes once more; anything beyond that is for the layers above. A confirm that never comes
  * counts as unreachable: sleeping nodes are given longer, since their parent holds the frame until they ask.
  *
- * A stick that has no room for a frame, and none of ours in it, for half a minute, is reset: it lost count of its memory.
+ * A stick that has no room for a frame, and none of ours in it, for half a minute, is reset: it lost count of its
+ * memory.
  *
  * Transaction numbers go round, so a late confirm of an old frame finds nobody. */
 #include "radio/znp_machine.h"

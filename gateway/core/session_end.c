@@ -4,7 +4,8 @@
  * one nothing is left, but for messages that were accepted and that the broker does not have yet. */
 #include "gateway/core/session_rules.h"
 
-/* What the broker is still to have is not the client's any more, but nothing comes for it any more either (SN-SES-5). */
+/* What the broker is still to have is not the client's any more, but nothing comes for it any more either
+ * (SN-SES-5). */
 static void session_linger(struct session *s, struct actions *out)
 {
     bool forgotten = s->clean && s->upstream && s->upstream->session == s; /* by the broker */

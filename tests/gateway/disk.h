@@ -1,7 +1,8 @@
 /* disk.h -- a disk that does what a test wants: a file system of SQLite's around its own.
  *
  * It counts what reaches the disk, can fail any call, be slow, and die: from a chosen change on nothing reaches the
- * file any more, as after a kill. Name it as `vfs`. Syncs are counted and not done: plug.h has what a power cut leaves. */
+ * file any more, as after a kill. Name it as `vfs`. Syncs are counted and not done: plug.h has what a power cut
+ * leaves. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,10 +1,10 @@
 /* play.c -- the bytes of the session fuzzer as a program of steps: nodes speak, the broker answers or does not, time
  * passes, connections break, settings change.
  *
- * The first two octets choose the world, with a store or without. Then one chooses a step, the next ones its details; a
- * program that ends early ends with zeros. In a world with a store it commits now or later, falls ill and gets well, and
- * the gateway is killed and starts again. At the end all calm down: broker and nodes answer everything, and then nothing
- * may be left open. */
+ * The first two octets choose the world, with a store or without. Then one chooses a step, the next ones its
+ * details; a program that ends early ends with zeros. In a world with a store it commits now or later, falls ill and
+ * gets well, and the gateway is killed and starts again. At the end all calm down: broker and nodes answer
+ * everything, and then nothing may be left open. */
 #include "tests/fuzz/sessions/disk.h"
 
 #include <stdio.h>

@@ -1,8 +1,9 @@
 /* restart.c -- the gateway of the session fuzzer's world is killed, and the next one goes on with what was committed.
  *
- * All memory is freed as it stands, nobody says DISCONNECT. What the next run begins with is put in place in the order
- * of gateway/gateway_restore.c: sessions, their tables, messages, packet ids, and then each goes on. The broker still has
- * its sessions, or not; some clients may have another kind of connection now (broker.mode is another). */
+ * All memory is freed as it stands, nobody says DISCONNECT. What the next run begins with is put in place in the
+ * order of gateway/gateway_restore.c: sessions, their tables, messages, packet ids, and then each goes on. The
+ * broker still has its sessions, or not; some clients may have another kind of connection now (broker.mode is
+ * another). */
 #include "tests/fuzz/sessions/disk.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* scene_store.c -- the store on the stage: commits, and what waits for them.
  *
- * The shell's part in keeping a promise is small: rows are written where the core set a mark (stored.c), and the answers
- * of the same decision wait for the commit (gateway/gateway_hold.c). Here it is with two copies of one struct for a
- * disk. What a test asks of it, killing and starting again are in scene_restart.c. */
+ * The shell's part in keeping a promise is small: rows are written where the core set a mark (stored.c), and the
+ * answers of the same decision wait for the commit (gateway/gateway_hold.c). Here it is with two copies of one
+ * struct for a disk. What a test asks of it, killing and starting again are in scene_restart.c. */
 #include "tests/gateway/core/scene_store.h"
 #include "tests/gateway/core/scene_inside.h"
 

@@ -1,8 +1,8 @@
 /* scene_store.h -- the store on the stage of scene.h: what is put there outlives the gateway, as of the last commit.
  *
- * The rows are those of stored.h; here is what waits for a commit, as in gateway_hold.c, and how the next run begins. It
- * commits after each input unless a test makes it wait. At the end of a scene each row must belong to a message that a
- * session still has. */
+ * The rows are those of stored.h; here is what waits for a commit, as in gateway_hold.c, and how the next run
+ * begins. It commits after each input unless a test makes it wait. At the end of a scene each row must belong to a
+ * message that a session still has. */
 #pragma once
 
 #include "tests/gateway/core/scene.h"
