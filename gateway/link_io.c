@@ -93,6 +93,21 @@ static size_t packets_in(struct link *l, struct span bytes, msec now, bool *gone
     return done;
 }
 
+void link_brake(struct link *l, msec now)
+{
+    const bool on = l->bev && stops(l);
+    if (on == l->braked)
+        return;
+    l->braked = on;
+    if (on) {
+        bufferevent_disable(l->bev, EV_READ);
+    } else if (l->bev) {
+        mqtt_client_excuse(&l->upstream->mqtt, now);
+        bufferevent_enable(l->bev, EV_READ);
+        bufferevent_trigger(l->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS); /* what is here already */
+    }
+}
+
 void link_read(struct bufferevent *bev, void *arg)
 {
     struct link *l = arg;
@@ -117,22 +132,8 @@ void link_read(struct bufferevent *bev, void *arg)
         if (!evbuffer_pullup(input, -1))
             break;
     }
+    link_brake(l, now); /* at once: in this turn already there may be reason to go on with what is left here */
     link_touch(l);
-}
-
-void link_brake(struct link *l, msec now)
-{
-    const bool on = l->bev && stops(l);
-    if (on == l->braked)
-        return;
-    l->braked = on;
-    if (on) {
-        bufferevent_disable(l->bev, EV_READ);
-    } else if (l->bev) {
-        mqtt_client_excuse(&l->upstream->mqtt, now);
-        bufferevent_enable(l->bev, EV_READ);
-        bufferevent_trigger(l->bev, EV_READ, BEV_TRIG_DEFER_CALLBACKS); /* what is here already */
-    }
 }
 
 /* ---- writing ----------------------------------------------------------------------------------------------------- */
