@@ -3,21 +3,6 @@
 
 #include "radio/ezsp_machine.h"
 
-static struct peer peer;
-
-static int set_up(void **state)
-{
-    *state = &peer;
-    peer_open(&peer, 13);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    peer_close(*state);
-    return 0;
-}
-
 static void a_network_that_fits_is_resumed(void **state)
 {
     struct peer *p = *state;
@@ -235,7 +220,7 @@ static void the_network_may_change_before_the_answer_comes(void **state)
     assert_int_equal(p->stage.now, 1000000); /* without waiting for anything */
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, peer_set_up, peer_tear_down)
 
 int main(void)
 {

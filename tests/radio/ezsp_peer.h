@@ -265,6 +265,21 @@ static inline void peer_close(struct peer *p)
     stage_close(&p->stage);
 }
 
+/* For cmocka: one of version 13, in *state. */
+static inline int peer_set_up(void **state)
+{
+    static struct peer peer;
+    *state = &peer;
+    peer_open(&peer, 13);
+    return 0;
+}
+
+static inline int peer_tear_down(void **state)
+{
+    peer_close(*state);
+    return 0;
+}
+
 static inline size_t peer_was_asked(const struct peer *p, uint16_t id)
 {
     size_t n = 0;

@@ -2,8 +2,6 @@
 #include "tests/radio/ezsp_peer.h"
 
 static const uint64_t NODE = 0x0013A20040401122;
-static struct peer peer;
-
 static void is_up(struct peer *p)
 {
     p->joined = true;
@@ -15,15 +13,8 @@ static void is_up(struct peer *p)
 
 static int set_up(void **state)
 {
-    *state = &peer;
-    peer_open(&peer, 13);
-    is_up(&peer);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    peer_close(*state);
+    (void)peer_set_up(state);
+    is_up(*state);
     return 0;
 }
 
@@ -365,7 +356,7 @@ static void a_node_that_joins_while_it_is_looked_for_is_where_it_joined(void **s
     assert_memory_equal(peer_last(p, EZSP_SEND_UNICAST).at, "\0\x78\x56", 3);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, peer_tear_down)
 
 int main(void)
 {

@@ -1,21 +1,6 @@
 /* ezsp_start_test.c -- bringing an EZSP NCP up: its version and its settings. */
 #include "tests/radio/ezsp_peer.h"
 
-static struct peer peer;
-
-static int set_up(void **state)
-{
-    *state = &peer;
-    peer_open(&peer, 13);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    peer_close(*state);
-    return 0;
-}
-
 /* ---- version --------------------------------------------------------------------------------------------------- */
 
 static void the_version_is_asked_in_the_oldest_header_and_then_in_its_own(void **state)
@@ -146,7 +131,7 @@ static void a_version_that_changes_its_mind_is_no_version(void **state)
     assert_non_null(strstr(p->stage.restarts[0], "EZSP 13 first, and 12 now"));
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, peer_set_up, peer_tear_down)
 
 int main(void)
 {

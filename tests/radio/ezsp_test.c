@@ -1,21 +1,6 @@
 /* ezsp_test.c -- watching over an EZSP NCP: silence, resets, failures, a table that stays full, and beginning again. */
 #include "tests/radio/ezsp_peer.h"
 
-static struct peer peer;
-
-static int set_up(void **state)
-{
-    *state = &peer;
-    peer_open(&peer, 13);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    peer_close(*state);
-    return 0;
-}
-
 /* ---- failures -------------------------------------------------------------------------------------------------- */
 
 static void silence_is_no_ezsp_ncp(void **state)
@@ -300,7 +285,7 @@ static void an_ncp_that_does_not_get_well_costs_the_line(void **state)
     assert_int_equal(p->stage.restart_count, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, peer_set_up, peer_tear_down)
 
 int main(void)
 {

@@ -140,9 +140,8 @@ bool judge_remembers(const struct world *w, const struct up *u)
     return u->answered && soon && repeated && w->clients[u->client].requests - u->after < EXCHANGES;
 }
 
-void judge_published(struct world *w, struct line *l, const struct mqtt_packet *p)
+struct up *judge_only_up(struct world *w, uint32_t content)
 {
-    uint32_t content = judge_hash(p->payload);
     struct up *only = NULL;
     size_t count = 0;
     for (size_t i = 0; i < w->up_count; i++)
@@ -150,10 +149,17 @@ void judge_published(struct world *w, struct line *l, const struct mqtt_packet *
             only = &w->ups[i];
             count++;
         }
-    bool own = l == &w->lines[WORLD_SHARED] || (only && l == &w->lines[only->client]);
+    return count == 1 ? only : NULL;
+}
+
+void judge_published(struct world *w, struct line *l, const struct mqtt_packet *p)
+{
+    uint32_t content = judge_hash(p->payload);
+    struct up *only = judge_only_up(w, content);
+    bool own = only && (l == &w->lines[WORLD_SHARED] || l == &w->lines[only->client]);
     bool marked =
         p->payload.len >= NODE_MARK && p->payload.at[0] == 'u'; /* by nodes.c, not by chance */
-    if (count != 1 || !own || !marked || p->qos == 0)
+    if (!own || !marked || p->qos == 0)
         return;
     must(w, p->qos == only->qos || (w->lacks.qos2 && p->qos == 1),
          "a message keeps its QoS on the way to the broker");

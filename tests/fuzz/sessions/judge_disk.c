@@ -71,17 +71,10 @@ void judge_acknowledged(struct world *w, const struct line *l, uint16_t tag)
 
 /* ---- a QoS 2 message of a node, at the broker -------------------------------------------------------------------- */
 
-/* NULL: several are alike, or it is of nobody. */
+/* NULL also when not all are known. */
 static struct up *only_up(struct world *w, uint32_t content)
 {
-    struct up *only = NULL;
-    size_t count = 0;
-    for (size_t i = 0; i < w->up_count; i++)
-        if (w->ups[i].content == content) {
-            only = &w->ups[i];
-            count++;
-        }
-    return count == 1 && w->up_count < WORLD_UPS ? only : NULL;
+    return w->up_count < WORLD_UPS ? judge_only_up(w, content) : NULL;
 }
 
 void judge_missing(struct world *w)

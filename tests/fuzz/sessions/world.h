@@ -292,6 +292,8 @@ bool judge_has(const struct session *s, uint16_t tag);         /* a message of t
 void judge_missing(struct world *w); /* what nodes were told is accepted, and the broker never got */
 void judge_fates(struct world *w, struct client *c);
 uint32_t judge_hash(struct span s);
+/* The message of a node with this content. NULL: several are alike, or it is of nobody. */
+struct up *judge_only_up(struct world *w, uint32_t content);
 uint16_t judge_tag(struct span payload); /* the number that a message of the broker carries */
 
 /* ---- play.c ------------------------------------------------------------------------------------------------------ */

@@ -88,6 +88,45 @@ static void the_shared_connection_is_stopped_for_a_second_at_most(void **scene) 
     assert_false(is_braked(*scene));
 }
 
+static void who_never_keeps_up_stops_the_shared_connection_once_in_ten_seconds(void **scene) /* design rule 7 */
+{
+    uint16_t id = given_waiting(scene, HIGH);
+    for (unsigned i = 0; i < 3; i++)
+        id = client_takes(*scene, id, i);
+    assert_false(is_braked(*scene));
+    broker_publishes(*scene, "ab", "x", 1, 50); /* the same second goes on */
+    broker_publishes(*scene, "ab", "x", 1, 51);
+    broker_publishes(*scene, "ab", "x", 1, 52);
+    assert_true(is_braked(*scene));
+    for (unsigned i = 3; i < 6; i++)
+        id = client_takes(*scene, id, i);
+    time_passes(*scene, SECOND);
+    for (uint16_t i = 53; i < 56; i++)
+        broker_publishes(*scene, "ab", "x", 1, i);
+    assert_false(is_braked(*scene));
+    time_passes(*scene, 8 * SECOND - 1);
+    client_sends(*scene, "m1", M(PINGREQ));
+    client_receives(*scene, "m1", M(PINGRESP));
+    assert_false(is_braked(*scene));
+    time_passes(*scene, SECOND + 1);
+    client_receives(*scene, "m1",
+                    M(PUBLISH, .qos = 1, .dup = true, .topic_id = 3, .tail = TEXT("x")));
+    assert_true(is_braked(*scene));
+}
+
+static void the_second_of_the_shared_connection_is_no_longer_for_a_brake_that_comes_late(void **scene)
+{
+    uint16_t id = given_waiting(scene, HIGH);
+    for (unsigned i = 0; i < 3; i++)
+        id = client_takes(*scene, id, i);
+    time_passes(*scene, SECOND - 1);
+    for (uint16_t i = 50; i < 53; i++)
+        broker_publishes(*scene, "ab", "x", 1, i);
+    assert_true(is_braked(*scene));
+    time_passes(*scene, 1);
+    assert_false(is_braked(*scene));
+}
+
 static void a_sleeper_stops_nobody(void **scene) /* SN-SLP-11 */
 {
     given_waiting(scene, HIGH);
@@ -116,6 +155,8 @@ int main(void)
         IN_BOTH(a_client_that_takes_nothing_stops_it_for_a_second),
         IN_TRANSPARENT(who_takes_one_a_second_goes_on_stopping_its_own),
         IN_AGGREGATE(the_shared_connection_is_stopped_for_a_second_at_most),
+        IN_AGGREGATE(who_never_keeps_up_stops_the_shared_connection_once_in_ten_seconds),
+        IN_AGGREGATE(the_second_of_the_shared_connection_is_no_longer_for_a_brake_that_comes_late),
         IN_BOTH(a_sleeper_stops_nobody),
         IN_BOTH(who_leaves_stops_nobody),
     };
