@@ -195,15 +195,28 @@ static void let_go(struct gateway *g, struct held *h, msec now)
 }
 
 /* Tickets of one client never fall, those of all nearly never: the list is in their order but for what queues behind
- * an older answer. */
+ * an older answer. After a slow disk there are many at once, perhaps for as many connections: whoever speaks meanwhile
+ * is heard between some of them and the next. */
 void gateway_release(struct gateway *g, msec now)
 {
+    enum { LINKS_IN_A_TURN = 8 };
     struct held *h, *behind;
     uint64_t safe = store_safe(g->store);
+    unsigned most = links_to_flush(g->links) + LINKS_IN_A_TURN;
     for (h = TAILQ_FIRST(&g->held); h && h->ticket <= safe; h = behind) {
+        if (links_to_flush(g->links) >= most) {
+            evtimer_add(g->held_more, &(struct timeval){ 0 });
+            return;
+        }
         behind = TAILQ_NEXT(h, next);
         let_go(g, h, now);
     }
+}
+
+static void release_more(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    gateway_release(arg, clock_now());
 }
 
 void gateway_release_plain(struct gateway *g, msec now)
@@ -244,8 +257,17 @@ void gateway_hold_forget(struct gateway *g, struct peer *one)
     }
 }
 
+bool gateway_hold_init(struct gateway *g)
+{
+    TAILQ_INIT(&g->held);
+    g->held_more = evtimer_new(g->loop, release_more, g);
+    return g->held_more != NULL;
+}
+
 void gateway_hold_free(struct gateway *g)
 {
+    if (g->held_more)
+        event_free(g->held_more);
     for (struct held *h; (h = TAILQ_FIRST(&g->held));) {
         TAILQ_REMOVE(&g->held, h, next);
         free(h);

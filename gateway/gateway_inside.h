@@ -74,6 +74,7 @@ struct gateway {
     struct store *store; /* NULL: nothing is kept on disk */
     struct keeping keeping;
     TAILQ_HEAD(, held) held; /* answers that wait for the store */
+    struct event *held_more; /* ... and more of them that need not any longer than in one turn */
     struct drain_turns drain;
     struct balance stranger; /* of the frame being heard, should its sender have no session */
     struct metrics metrics;
@@ -130,6 +131,7 @@ void gateway_kept_already(struct gateway *g, struct peer *one);
 void gateway_forget_arrivals(struct gateway *g, struct upstream *u);
 
 /* ---- gateway_hold.c: answers wait for the store ---- */
+MUST_CHECK bool gateway_hold_init(struct gateway *g);
 /* What a decision says to its client and to the broker: at once, or when the store has committed `ticket`. */
 void gateway_say(struct gateway *g, struct peer *one, const struct mqttsn_message *m,
                  uint64_t ticket);

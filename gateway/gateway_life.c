@@ -145,13 +145,13 @@ struct gateway *gateway_new(struct event_base *loop, struct config *c)
     }
     g->loop = loop;
     g->boot = g->current = c;
-    TAILQ_INIT(&g->held);
     adopt(g, adopted);
     g->peers = peers_new(gateway_random());
     g->aggregate = aggregate_new(gateway_random());
     g->last_call = evtimer_new(loop, on_last_call, loop);
-    if (!g->peers || !g->aggregate || !g->last_call || !gateway_drain_init(g) || !open_broker(g) ||
-        !gateway_open_radios(g) || !gateway_open_store(g)) {
+    if (!g->peers || !g->aggregate || !g->last_call || !gateway_hold_init(g) ||
+        !gateway_drain_init(g) || !open_broker(g) || !gateway_open_radios(g) ||
+        !gateway_open_store(g)) {
         gateway_free(g);
         return NULL;
     }

@@ -219,7 +219,17 @@ void link_touch(struct link *l)
     if (l->dirty)
         return;
     l->dirty = true;
+    l->links->dirty_count++;
     TAILQ_INSERT_TAIL(&l->links->dirty, l, in_dirty);
+}
+
+static void be_clean(struct link *l)
+{
+    if (!l->dirty)
+        return;
+    TAILQ_REMOVE(&l->links->dirty, l, in_dirty);
+    l->links->dirty_count--;
+    l->dirty = false;
 }
 
 void link_heed_brakes(struct link *l)
@@ -231,8 +241,7 @@ void link_heed_brakes(struct link *l)
 void links_flush(struct links *ls, msec now)
 {
     for (struct link *l; (l = TAILQ_FIRST(&ls->dirty));) {
-        TAILQ_REMOVE(&ls->dirty, l, in_dirty);
-        l->dirty = false;
+        be_clean(l);
         link_write_out(l);
         link_brake(l, now);
         link_arm(l, now);
@@ -285,8 +294,7 @@ void link_free(struct link *l)
 {
     if (!l)
         return;
-    if (l->dirty)
-        TAILQ_REMOVE(&l->links->dirty, l, in_dirty);
+    be_clean(l);
     link_drop_transport(l);
     link_enter(l, LINK_IDLE, 0);
     evtimer_del(&l->timer);
@@ -328,6 +336,11 @@ bool link_is_open(const struct link *l)
 void links_hurry(struct links *ls)
 {
     ls->linger = LINGER_SHORT;
+}
+
+unsigned links_to_flush(const struct links *ls)
+{
+    return ls->dirty_count;
 }
 
 bool links_all_closed(const struct links *ls)

@@ -35,6 +35,9 @@ void links_free(struct links *ls); /* every link must be freed */
 /* Sends what the turn left to send. Once at the end of each turn. */
 void links_flush(struct links *ls, msec now);
 
+/* How many links_flush will write to, each with a system call of its own. */
+unsigned links_to_flush(const struct links *ls);
+
 /* The process ends: links to be closed wait only a second for answers. */
 void links_hurry(struct links *ls);
 bool links_all_closed(const struct links *ls);

@@ -48,6 +48,7 @@ struct links {
     msec dial_interval, next_dial; /* when the next of them may be dialled again ... */
     msec next_hurried;             /* ... and the next of those with something to say */
     TAILQ_HEAD(, link) dirty;
+    unsigned dirty_count;
 };
 
 /* ---- link.c ---- */

@@ -5,6 +5,9 @@
  * where it would have heard none has noticed. */
 #include "tests/system/keeper.h"
 
+#include <signal.h>
+#include <stdio.h>
+
 static void publishes(struct node *n, uint16_t topic_id, uint8_t qos, uint16_t message_id)
 {
     node_sends(n, (struct mqttsn_message){ .type = MQTTSN_PUBLISH,
@@ -276,6 +279,41 @@ static void an_orderly_stop_publishes_no_will_and_forgets_none(struct scene *s)
     its_will_appears_once(n, world);
 }
 
+/* ---- one commit for many ----------------------------------------------------------------------------------------- */
+
+static void sleeps_with(struct node *n, const char *client_id, const char *filter)
+{
+    node_connects_kept(n, client_id);
+    node_subscribes(n, filter, 1);
+    node_falls_asleep(n, 300);
+}
+
+static void the_broker_hears_puback_of(struct scene *s, const char *client_id)
+{
+    char text[LINE], line[LINE];
+    snprintf(text, sizeof text, "Received PUBACK from %s ", client_id);
+    if (!process_says(&s->broker->process, text, PATIENCE_MS, line, sizeof line))
+        fail_msg("%s does not acknowledge", client_id);
+}
+
+/* A gateway that was halted takes in one turn what all of them are sent, on a connection each. */
+static void what_many_sleepers_are_sent_is_acknowledged_to_the_broker(struct scene *s)
+{
+    enum { SLEEPERS = 24 };
+    char names[SLEEPERS][8];
+    struct gateway *g = keeper_start(s, (struct settings){ 0 });
+    struct peer *world = peer_open(s, "world");
+    for (int i = 0; i < SLEEPERS; i++) {
+        snprintf(names[i], sizeof names[i], "m%d", i);
+        sleeps_with(node_open(g), names[i], "lamp/1");
+    }
+    assert_int_equal(kill(g->process.pid, SIGSTOP), 0);
+    peer_publishes(world, "lamp/1", 1, "on");
+    assert_int_equal(kill(g->process.pid, SIGCONT), 0);
+    for (int i = 0; i < SLEEPERS; i++)
+        the_broker_hears_puback_of(s, names[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +333,7 @@ int main(void)
         SCENE_IN_BOTH(a_sleeper_wakes_from_another_address_after_a_kill),
         SCENE_IN(the_will_of_a_node_that_died_meanwhile_appears_once, "aggregate"),
         SCENE_IN_BOTH(an_orderly_stop_publishes_no_will_and_forgets_none),
+        SCENE_IN(what_many_sleepers_are_sent_is_acknowledged_to_the_broker, "transparent"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
