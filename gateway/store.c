@@ -14,24 +14,23 @@
 #include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 enum {
-    LINE = STORE_PATH + 512,
     RETRY_FIRST_MS = 1000,
     RETRY_MOST_MS = 30000,
-    CLOCK_EVERY_MS = 3600000
+    CLOCK_EVERY_MS = 3600000,
+    PATIENCE_MS = 10000
 };
 
 /* ---- health ---- */
 
 bool store_well(const struct store *s)
 {
-    return s->state == STORE_WELL && !s->forgetting;
+    return s->state == STORE_WELL && !s->forgetting && !s->hanging;
 }
 
 bool store_had_before(const struct store *s)
@@ -49,36 +48,6 @@ bool store_rebooted(const struct store *s)
     return s->rebooted;
 }
 
-static void log_trouble(struct store *s, const struct store_trouble *t)
-{
-    char line[LINE];
-    if (t->fault == s->fault)
-        return;
-    if (s->fault == STORE_FINE)
-        s->fault_at = clock_now();
-    s->fault = t->fault;
-    store_trouble_tell(t, s->path, line, sizeof line);
-    log_error(
-        "state: %s; meanwhile QoS 1 and 2 messages that have to be kept are refused; trying again",
-        line);
-}
-
-static void log_relief(struct store *s)
-{
-    if (s->fault == STORE_FINE)
-        return;
-    log_info("state: %s is well again, after %" PRIu64 " s", s->path,
-             (clock_now() - s->fault_at) / 1000);
-    s->fault = STORE_FINE;
-}
-
-static void log_aside(const struct store *s, const char *aside, const char *damage)
-{
-    log_error("state: %s is damaged (%s): it is kept as %s, and a new one is begun; look into the kernel's log "
-              "whether the disk is failing",
-              s->path, damage, aside);
-}
-
 static void tell_health(struct store *s)
 {
     const bool well = store_well(s);
@@ -87,6 +56,46 @@ static void tell_health(struct store *s)
     s->told_well = well;
     if (s->events.health)
         s->events.health(s->events.context, well);
+}
+
+/* ---- too long ---- */
+
+static bool busy(const struct store *s)
+{
+    return s->handed > s->safe;
+}
+
+static struct timeval interval(msec ms)
+{
+    return (struct timeval){ (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
+}
+
+static void expect_soon(struct store *s)
+{
+    const struct timeval patience = interval(s->setup->patience);
+    if (s->setup->patience > 0)
+        event_add(s->late_event, &patience);
+}
+
+/* Nothing failed, the disk just says nothing. Nodes need not wait for it without a word. */
+static void miss(evutil_socket_t fd, short what, void *context)
+{
+    struct store *s = context;
+    const struct store_trouble t = { .fault = STORE_HANGING };
+    (void)fd;
+    (void)what;
+    s->hanging = true;
+    if (s->state == STORE_WELL)
+        store_log_trouble(s, &t);
+    tell_health(s);
+}
+
+static void miss_no_more(struct store *s)
+{
+    if (busy(s))
+        return;
+    event_del(s->late_event);
+    s->hanging = false;
 }
 
 /* ---- too much ---- */
@@ -104,11 +113,6 @@ void store_forget(struct store *s)
         "state: %s: too much waits to be written; as soon as it can be, everything is written anew",
         s->path);
     event_active(s->bell_event, EV_READ, 0);
-}
-
-static bool busy(const struct store *s)
-{
-    return s->handed > s->safe;
 }
 
 static void rewrite(struct store *s)
@@ -136,9 +140,9 @@ static struct store_report take_report(struct store *s)
 static void take_health(struct store *s, const struct store_report *r)
 {
     if (r->aside[0] != '\0')
-        log_aside(s, r->aside, r->damage);
+        store_log_aside(s, r->aside, r->damage);
     if (r->ill) {
-        log_trouble(s, &r->trouble);
+        store_log_trouble(s, &r->trouble);
         s->state = s->state == STORE_UNOPENED ? STORE_UNOPENED : STORE_ILL;
     } else if (s->state == STORE_ILL) {
         s->state = STORE_WELL;
@@ -182,8 +186,9 @@ static void heed(evutil_socket_t fd, short what, void *context)
         begin_anew(s);
     if (r.opened)
         greet(s);
-    if (s->state == STORE_WELL)
-        log_relief(s);
+    miss_no_more(s);
+    if (s->state == STORE_WELL && !s->hanging)
+        store_log_relief(s);
     if (s->forgetting && s->state == STORE_WELL && !busy(s))
         rewrite(s);
     if (grew && s->events.safe)
@@ -231,6 +236,7 @@ static bool hand_over(struct store *s)
         s->batch_ticket = s->handed = s->ticket++;
         s->has_batch = true;
         pthread_cond_signal(&s->call);
+        expect_soon(s);
     }
     pthread_mutex_unlock(&s->lock);
     return possible;
@@ -293,7 +299,7 @@ static void open_at_start(struct store *s)
     s->file = (struct store_file){ .path = s->path, .setup = s->setup, .lock = -1 };
     const bool opened = store_file_open(&s->file, &t);
     if (s->file.aside[0] != '\0')
-        log_aside(s, s->file.aside, s->file.damage);
+        store_log_aside(s, s->file.aside, s->file.damage);
     s->file.aside[0] = '\0';
     s->next_row = opened ? s->file.row_first : STORE_PROVISIONAL;
     s->state = opened ? STORE_WELL : STORE_UNOPENED;
@@ -302,7 +308,7 @@ static void open_at_start(struct store *s)
     s->rebooted = opened && s->file.rebooted;
     s->told_well = opened;
     if (!opened)
-        log_trouble(s, &t);
+        store_log_trouble(s, &t);
 }
 
 static void dispose(struct store *s)
@@ -312,6 +318,8 @@ static void dispose(struct store *s)
         event_free(s->bell_event);
     if (s->clock_event)
         event_free(s->clock_event);
+    if (s->late_event)
+        event_free(s->late_event);
     if (s->bell >= 0)
         close(s->bell);
     buffer_clear(&s->open);
@@ -322,13 +330,13 @@ static void dispose(struct store *s)
 
 static bool begin_to_listen(struct store *s, struct event_base *loop)
 {
-    const msec ms = s->setup->clock_every;
-    const struct timeval every = { (time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000) };
+    const struct timeval every = interval(s->setup->clock_every);
     s->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     s->bell_event = s->bell < 0 ? NULL : event_new(loop, s->bell, EV_READ | EV_PERSIST, heed, s);
     s->clock_event = event_new(loop, -1, EV_PERSIST, tell_time, s);
-    return s->bell_event && s->clock_event && event_add(s->bell_event, NULL) == 0 &&
-           (ms == 0 || event_add(s->clock_event, &every) == 0);
+    s->late_event = evtimer_new(loop, miss, s);
+    return s->bell_event && s->clock_event && s->late_event && event_add(s->bell_event, NULL) == 0 &&
+           (s->setup->clock_every == 0 || event_add(s->clock_event, &every) == 0);
 }
 
 struct store *store_new_with(struct event_base *loop, const char *path,
@@ -355,7 +363,8 @@ struct store *store_new(struct event_base *loop, const char *path, const struct 
     static const struct store_setup usual = { .wall = wall_clock,
                                               .retry_first = RETRY_FIRST_MS,
                                               .retry_most = RETRY_MOST_MS,
-                                              .clock_every = CLOCK_EVERY_MS };
+                                              .clock_every = CLOCK_EVERY_MS,
+                                              .patience = PATIENCE_MS };
     return store_new_with(loop, path, events, &usual);
 }
 
@@ -365,7 +374,7 @@ void store_free(struct store *s, msec wait)
         return;
     store_writer_stop(s, wait);
     if (s->report.ill)
-        log_trouble(s, &s->report.trouble);
+        store_log_trouble(s, &s->report.trouble);
     if (s->forgetting || store_batch_matters(buffer_span(&s->batch)) ||
         store_batch_matters(buffer_span(&s->open)))
         log_error("state: %s: stopped while it could not be written: the last changes are lost",

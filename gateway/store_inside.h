@@ -34,6 +34,7 @@ struct store_setup {
     int64_t (*wall)(void);
     msec retry_first, retry_most; /* the pause after a failure, and what it grows to */
     msec clock_every; /* at least so often the time is written, changes or not; 0: never */
+    msec patience;    /* for the disk to confirm a batch; 0: endless */
 };
 
 /* ---- the batch: changes, one after the other, as octets */
@@ -121,6 +122,7 @@ enum store_fault {
     STORE_FOREIGN,
     STORE_DAMAGED,
     STORE_FAILING,
+    STORE_HANGING,
     STORE_MOVED,
     STORE_NO_MEMORY
 };
@@ -208,7 +210,7 @@ enum store_state {
 
 struct store {
     /* the loop's */
-    struct event *bell_event, *clock_event;
+    struct event *bell_event, *clock_event, *late_event;
     struct store_events events;
     const struct store_setup *setup;
     char *path;
@@ -221,6 +223,7 @@ struct store {
     bool forgetting; /* too much waited: nothing is kept until all can be written again */
     bool rewriting;  /* just now; no limit then */
     bool told_well;  /* what `health` said last */
+    bool hanging;    /* the batch handed over last is not confirmed, and patience is over */
     bool had_before, stopped_well, rebooted;
     enum store_fault fault; /* logged, and not over yet */
     msec fault_at;
@@ -241,6 +244,11 @@ struct store {
     struct store_file file;
     pthread_t writer;
 };
+
+/* The loop's: trouble when it begins or changes, when it is over, and what became of a damaged file. */
+void store_log_trouble(struct store *s, const struct store_trouble *t);
+void store_log_relief(struct store *s);
+void store_log_aside(const struct store *s, const char *aside, const char *damage);
 
 MUST_CHECK struct store *store_new_with(struct event_base *loop, const char *path,
                                         const struct store_events *events,

@@ -4,8 +4,13 @@
  * one line at the beginning, so the line has to say too what it means for the nodes. */
 #include "gateway/store_inside.h"
 
+#include "config/log.h"
+
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
+
+enum { LINE = STORE_PATH + 512 };
 
 static enum store_fault fault_of_errno(int error)
 {
@@ -100,6 +105,7 @@ void store_trouble_tell(const struct store_trouble *t, const char *path, char *l
         [STORE_FOREIGN] = "this is another program's database: give gateway.state another path",
         [STORE_DAMAGED] = "it is damaged: move it away, and look whether the disk is failing",
         [STORE_FAILING] = "the disk does not do what it is told: the kernel's log may say why",
+        [STORE_HANGING] = "the disk does not confirm what was written: the kernel's log may say why",
         [STORE_MOVED] =
             ("it was removed, moved or replaced under the running gateway: stop the gateway before that; a "
              "new one is written, with all that is known"),
@@ -112,4 +118,35 @@ void store_trouble_tell(const struct store_trouble *t, const char *path, char *l
     else
         snprintf(line, room, "%s: %s%s%s%s", path, remedies[t->fault], t->detail[0] ? " (" : "",
                  t->detail, t->detail[0] ? ")" : "");
+}
+
+/* ---- in the log ---- */
+
+void store_log_trouble(struct store *s, const struct store_trouble *t)
+{
+    char line[LINE];
+    if (t->fault == s->fault)
+        return;
+    if (s->fault == STORE_FINE)
+        s->fault_at = clock_now();
+    s->fault = t->fault;
+    store_trouble_tell(t, s->path, line, sizeof line);
+    log_error("state: %s; meanwhile QoS 1 and 2 messages that have to be kept are refused; %s",
+              line, t->fault == STORE_HANGING ? "waiting for it" : "trying again");
+}
+
+void store_log_relief(struct store *s)
+{
+    if (s->fault == STORE_FINE)
+        return;
+    log_info("state: %s is well again, after %" PRIu64 " s", s->path,
+             (clock_now() - s->fault_at) / 1000);
+    s->fault = STORE_FINE;
+}
+
+void store_log_aside(const struct store *s, const char *aside, const char *damage)
+{
+    log_error("state: %s is damaged (%s): it is kept as %s, and a new one is begun; look into the kernel's log "
+              "whether the disk is failing",
+              s->path, damage, aside);
 }

@@ -28,6 +28,7 @@ static struct {
     bool for_ever, failed;
     unsigned long kill_at, changes;
     unsigned delay;
+    bool held;
 } plan = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static sqlite3_vfs *inner_vfs(void)
@@ -94,6 +95,7 @@ void disk_heal(void)
     plan.nth = 0;
     plan.kill_at = 0;
     plan.delay = 0;
+    plan.held = false;
     pthread_mutex_unlock(&plan.lock);
 }
 
@@ -108,6 +110,13 @@ void disk_delay_syncs(unsigned ms)
 {
     pthread_mutex_lock(&plan.lock);
     plan.delay = ms;
+    pthread_mutex_unlock(&plan.lock);
+}
+
+void disk_hold_syncs(bool on)
+{
+    pthread_mutex_lock(&plan.lock);
+    plan.held = on;
     pthread_mutex_unlock(&plan.lock);
 }
 
@@ -172,15 +181,31 @@ static int truncate_file(sqlite3_file *file, sqlite3_int64 size)
     return inner_of(file)->pMethods->xTruncate(inner_of(file), size);
 }
 
-static int sync_file(sqlite3_file *file, int flags)
+static bool is_held(void)
 {
-    int code = SQLITE_OK;
-    (void)flags;
+    pthread_mutex_lock(&plan.lock);
+    const bool held = plan.held;
+    pthread_mutex_unlock(&plan.lock);
+    return held;
+}
+
+static void take_time(void)
+{
+    enum { HELD_AT_MOST_MS = 10000 };
     pthread_mutex_lock(&plan.lock);
     const unsigned delay = plan.delay;
     pthread_mutex_unlock(&plan.lock);
     if (delay > 0)
         poll(NULL, 0, (int)delay);
+    for (int ms = 0; ms < HELD_AT_MOST_MS && is_held(); ms++)
+        poll(NULL, 0, 1);
+}
+
+static int sync_file(sqlite3_file *file, int flags)
+{
+    int code = SQLITE_OK;
+    (void)flags;
+    take_time();
     if (fate_of(DISK_SYNC, &code) != DONE)
         return code;
     plug_synced(name_of(file));
@@ -319,6 +344,6 @@ void disk_reset(void)
     memset(plan.count, 0, sizeof plan.count);
     plan.bytes = 0;
     plan.nth = plan.kill_at = plan.changes = plan.delay = 0;
-    plan.failed = false;
+    plan.failed = plan.held = false;
     pthread_mutex_unlock(&plan.lock);
 }

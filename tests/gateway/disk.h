@@ -25,6 +25,7 @@ bool disk_has_failed(void);
 void disk_kill_at(unsigned long nth);
 
 void disk_delay_syncs(unsigned ms);
+void disk_hold_syncs(bool on); /* none ends before it is off or disk_heal, or ten seconds are over */
 
 unsigned long disk_count(enum disk_call call);
 unsigned long long disk_bytes(void); /* written */
