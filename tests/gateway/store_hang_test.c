@@ -1,5 +1,5 @@
-/* store_hang_test.c -- a disk that neither fails nor confirms: after a while it is trouble like any other, and over when
- * it confirms after all. */
+/* store_hang_test.c -- a disk that neither fails nor confirms: after a while it is trouble like any other, until it
+ * confirms after all. */
 #include "tests/gateway/desk.h"
 #include "tests/gateway/disk.h"
 
