@@ -74,7 +74,7 @@ struct gateway {
     struct store *store; /* NULL: nothing is kept on disk */
     struct keeping keeping;
     TAILQ_HEAD(, held) held; /* answers that wait for the store */
-    struct event *held_more; /* ... and more of them that need not any longer than in one turn */
+    struct event *held_more; /* goes on with those that need not wait any more, in the next turn */
     struct drain_turns drain;
     struct balance stranger; /* of the frame being heard, should its sender have no session */
     struct metrics metrics;

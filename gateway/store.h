@@ -7,7 +7,8 @@
  * that ticket or more. When a batch is on disk and the next one was committed meanwhile, that one goes by itself.
  *
  * Trouble with the disk never reaches the caller as an error of one call. A batch that fails is tried again, with
- * back-off, for ever, and its order is kept; meanwhile store_well is false and the gateway promises nothing new.
+ * back-off, for ever, and its order is kept; meanwhile, and while a batch is not confirmed for ten seconds, store_well
+ * is false and the gateway promises nothing new.
  *
  * Times in the file are milliseconds of the store's own clock: the wall clock at the start where that is plausible, and
  * from then on the monotonic one, so that a wall clock that jumps, or begins in 1970, changes no age. */

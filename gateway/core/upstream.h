@@ -56,8 +56,8 @@ struct upstream {
     size_t flight_limit; /* octets of unanswered requests kept for sending again */
     bool redial; /* transparent: the broker holds messages that it sends again only on a new connection */
     uint32_t brakes; /* sessions whose queues are nearly full: while there are any it is not to be read */
-    msec brake_until,
-        brake_again; /* shared: the end of the second that they have, and when the next one may begin */
+    msec brake_until;   /* shared: when the second that they have ends ... */
+    msec brake_again;   /* ... and when the next one may begin */
     bool fetching;      /* it was broken for that, and is back in a moment; set by the shell */
     msec offline_since; /* when a connection that was accepted broke; set by the shell */
     bool congested;     /* it was full, and is not empty enough yet (SN-CNG-4) */

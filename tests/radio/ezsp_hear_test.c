@@ -2,6 +2,7 @@
 #include "tests/radio/ezsp_peer.h"
 
 static const uint64_t NODE = 0x0013A20040401122;
+
 static void is_up(struct peer *p)
 {
     p->joined = true;
